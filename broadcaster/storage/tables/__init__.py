@@ -1,0 +1,57 @@
+"""Every table. SQLModel rows are storage, not the domain; the file names the room that writes it (operations.py holds two)."""
+
+from broadcaster.storage.tables.campaigns import (
+    Amendment,
+    Assignment,
+    Campaign,
+    CampaignVersion,
+    Cohort,
+    Enrolment,
+    Wave,
+)
+from broadcaster.storage.tables.consent import ConsentEntry, Suppression
+from broadcaster.storage.tables.office import (
+    Alert,
+    AuditEntry,
+    CalendarDay,
+    OfficeFact,
+    Price,
+    Staff,
+    StaffSession,
+    TestRecipient,
+    Village,
+)
+from broadcaster.storage.tables.operations import Installation, JobRun, Outcome
+from broadcaster.storage.tables.outbox import (
+    Attempt,
+    Message,
+    MessageChild,
+    PollCursor,
+    Portfolio,
+    ProviderEvent,
+    Receipt,
+    Sender,
+)
+from broadcaster.storage.tables.registry import (
+    Card,
+    CardEvent,
+    Child,
+    ChildIdentity,
+    ContactPoint,
+    Guardian,
+    Household,
+    HouseholdKk,
+    ImportBatch,
+    ImportRow,
+)
+from broadcaster.storage.tables.rendering import MessageTemplate, ProviderTemplate, TemplateVersion
+from broadcaster.storage.tables.replies import Conversation, Reply, Subscriber
+
+__all__ = [
+    "Alert", "Amendment", "Assignment", "Attempt", "AuditEntry", "CalendarDay", "Campaign", "CampaignVersion", "Card",
+    "CardEvent", "Child", "ChildIdentity", "Cohort", "ConsentEntry", "ContactPoint", "Conversation", "Enrolment",
+    "Guardian", "Household", "HouseholdKk", "ImportBatch", "ImportRow", "Installation", "JobRun", "Message",
+    "MessageChild", "MessageTemplate", "OfficeFact", "Outcome", "PollCursor", "Portfolio", "Price", "ProviderEvent",
+    "ProviderTemplate", "Receipt", "Reply", "Sender", "Staff", "StaffSession", "Subscriber", "Suppression",
+    "TemplateVersion", "TestRecipient", "Village", "Wave",
+]  # fmt: skip

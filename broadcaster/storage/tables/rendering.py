@@ -1,0 +1,47 @@
+"""rendering: message templates, their versions, and the providers' copies of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from broadcaster.storage.types import Id, Moment
+
+
+class MessageTemplate(SQLModel, table=True):
+    __tablename__ = "message_template"
+    id: int | None = Field(default=None, primary_key=True, sa_type=Id)
+    key: str = Field(unique=True)
+    title: str
+    purpose: str  # campaign | answer
+    category: str  # utility | marketing
+
+
+class TemplateVersion(SQLModel, table=True):
+    """One wording. Never updated: a change is a new number."""
+
+    __tablename__ = "template_version"
+    __table_args__ = (UniqueConstraint("template_id", "number"),)
+    id: int | None = Field(default=None, primary_key=True, sa_type=Id)
+    template_id: int = Field(foreign_key="message_template.id", sa_type=Id)
+    number: int
+    content: str  # JSON: variables, buttons, a text per channel
+    sha256: str
+    created_at: datetime = Field(sa_type=Moment)
+    created_by: str
+
+
+class ProviderTemplate(SQLModel, table=True):
+    """A version as registered at Twilio for WhatsApp."""
+
+    __tablename__ = "provider_template"
+    __table_args__ = (UniqueConstraint("template_version_id", "account"),)
+    id: int | None = Field(default=None, primary_key=True, sa_type=Id)
+    template_version_id: int = Field(foreign_key="template_version.id", sa_type=Id)
+    account: str
+    sid: str
+    approval: str  # unsubmitted | received | pending | approved | rejected | paused | disabled
+    category: str
+    checked_at: datetime = Field(sa_type=Moment)
