@@ -1,0 +1,232 @@
+"""What a channel is: it sends one outgoing text and says what the provider said; it verifies and reads what comes back.
+
+A new channel is one file here, one line in `app.py`, and the contract tests that run on all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from broadcaster.domain.message import AttemptState, ChannelKind
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a provider allows; the source of each number stands where the channel declares it."""
+
+    characters: int
+    buttons: int
+    receipts: bool  # whether `delivered` is trustworthy evidence
+    template_only: bool  # WhatsApp campaigns: an approved template, never free text
+    two_way: bool  # whether people can answer there
+    same_chat_gap_s: float = 0.0  # at least this many seconds between two texts to one address
+
+
+@dataclass(frozen=True)
+class Button:
+    """A quick reply: what the person sees, and the intent it stands for."""
+
+    title: str
+    intent: str
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One text, ready to leave. `reference` comes back in the receipt address or in the buttons' data."""
+
+    reference: str
+    address: str  # E.164 for WhatsApp and SMS, a chat id for Telegram, a village code for the list
+    text: str
+    buttons: tuple[Button, ...] = ()
+    content_sid: str = ""  # WhatsApp: the approved template; empty = free text inside the 24 hour window
+    content_variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The provider took it: 2xx that parses and carries an id."""
+
+    provider_id: str
+    segments: int = 1
+
+
+@dataclass(frozen=True)
+class Deferred:
+    """Nothing was sent: no byte left us, or the provider's own 429. `after`: seconds to wait, None = our usual growth.
+
+    `pause_sender` is true when the provider spoke of the whole sender (429), not of this text.
+    """
+
+    code: str
+    after: float | None = None
+    pause_sender: bool = False
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """4xx with the provider's own parsable body. `code` is looked up in content/codes."""
+
+    code: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Everything else: it may or may not have been sent."""
+
+    detail: str
+
+
+Answer = Accepted | Deferred | Rejected | Unknown
+
+
+@dataclass(frozen=True)
+class WebhookRequest:
+    """A provider's call, as it came over the wire. `url` is built from PUBLIC_BASE_URL, never from a Host header."""
+
+    url: str
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+
+
+@dataclass(frozen=True)
+class RawEvent:
+    """One provider event as kept in the database. `key` is unique per account; `raw` is JSON text."""
+
+    account: str
+    key: str
+    kind: str  # status | inbound | update
+    raw: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Evidence about one text. Found by our `reference` when it is there, else by the provider's id."""
+
+    reference: str
+    provider_id: str
+    state: AttemptState
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Someone wrote or pressed a button. `opt_out_mark`: the provider's own STOP/START mark, which beats the text."""
+
+    channel: ChannelKind
+    address: str
+    text: str
+    intent: str = ""  # of a pressed button
+    reference: str = ""  # of the text whose button was pressed
+    sent_at: datetime | None = None
+    opt_out_mark: str = ""  # "stop" | "start" | ""
+    has_media: bool = False
+    start_payload: str | None = None  # Telegram: the person pressed Start (perhaps with a link's payload)
+    own_phone: str = ""  # Telegram: the person shared their own number, E.164 digits as the provider gave them
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """The person blocked us (or came back): Telegram my_chat_member."""
+
+    channel: ChannelKind
+    address: str
+    blocked: bool
+
+
+@dataclass(frozen=True)
+class Unrecognised:
+    """Kept, not understood; `why` is for developers."""
+
+    why: str
+
+
+ChannelEvent = Receipt | Reply | Blocked | Unrecognised
+
+
+class Channel(Protocol):
+    kind: ChannelKind
+    account: str  # whose ids its provider_ids are: "twilio", "telegram"
+    limits: Limits
+
+    async def send(self, outgoing: Outgoing) -> Answer:
+        """Send once. Never raises for what a provider or network does; never repeats by itself."""
+        ...
+
+    def verify(self, request: WebhookRequest) -> None:
+        """Raises `BadSignature`."""
+        ...
+
+    def read_webhook(self, request: WebhookRequest) -> Sequence[RawEvent]:
+        """The events in a verified call, with their unique keys. Strange input gives an event too, never an error."""
+        ...
+
+    def parse(self, event: RawEvent) -> Sequence[ChannelEvent]:
+        """What a kept event means. Pure; never raises."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class Poller(Protocol):
+    """Fetches events where there is no public address. One poller per account."""
+
+    account: str
+
+    async def poll(self, cursor: str) -> tuple[Sequence[RawEvent], str]:
+        """New events since `cursor` (empty at first) and the next cursor. Raises `PollFailed`."""
+        ...
+
+
+@runtime_checkable
+class ReceiptPoller(Protocol):
+    """A poller that can also be asked for the state of single texts: receipts without a public address."""
+
+    account: str
+
+    async def fetch_status(self, provider_ids: Sequence[str]) -> Sequence[RawEvent]:
+        """One event per text whose state is known, with the same keys as the webhooks'. Raises `PollFailed`."""
+        ...
+
+
+@dataclass(frozen=True)
+class TemplateSpec:
+    """A wording as a provider wants it. `body` holds {{1}}, {{2}}, ...; `samples` one example per variable."""
+
+    name: str  # a-z, 0-9 and _
+    language: str
+    body: str
+    samples: Mapping[str, str]
+    buttons: tuple[Button, ...]
+    category: str  # UTILITY | MARKETING
+
+
+@dataclass(frozen=True)
+class Approval:
+    """Where a template stands at the provider."""
+
+    status: str  # unsubmitted | received | pending | approved | rejected | paused | disabled
+    category: str
+    reason: str = ""
+
+
+@runtime_checkable
+class TemplateRegistrar(Protocol):
+    """A channel whose campaign texts need the provider's approval."""
+
+    account: str
+
+    async def create_template(self, spec: TemplateSpec) -> str:
+        """Create it and return the provider's id. Raises `Blocked` when the provider refuses."""
+        ...
+
+    async def request_approval(self, sid: str, name: str, category: str) -> None:
+        """Ask for approval. Raises `Blocked` when the provider refuses."""
+        ...
+
+    async def approval(self, sid: str) -> Approval:
+        """Where it stands. Raises `Blocked` when the provider does not answer."""
+        ...

@@ -1,0 +1,125 @@
+"""What Telegram sends us, read. Pure: JSON text in, events out; a partial or old update never raises.
+
+Updates are read as plain JSON: the library's `Update.de_json` refuses an update that lacks any field it expects, and the
+person who wrote it would not be heard.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from broadcaster.channels.protocol import Blocked, ChannelEvent, RawEvent, Reply, Unrecognised
+from broadcaster.domain.message import ChannelKind
+
+ACCOUNT = "telegram"
+_MEDIA = ("photo", "document", "voice", "video", "video_note", "audio", "sticker", "animation", "location")
+#: my_chat_member in a private chat: the person's block is the bot's being `kicked`.
+_MEMBER = {"kicked": True, "member": False}
+
+
+def has_id(update: object) -> bool:
+    """Whether this is an update at all: an object with a number."""
+    return isinstance(update, dict) and isinstance(update.get("update_id"), int)
+
+
+def update_id(update: Mapping[str, Any]) -> int:
+    return int(update["update_id"])
+
+
+def of_update(update: Mapping[str, Any]) -> RawEvent:
+    """The event as kept: keyed by its number."""
+    return RawEvent(ACCOUNT, str(update["update_id"]), "update", json.dumps(update, ensure_ascii=False))
+
+
+def read_body(body: bytes) -> RawEvent:
+    """The event in a webhook call. What is not an update is kept under its hash."""
+    text = body.decode("utf-8", "replace")
+    try:
+        update = json.loads(text)
+    except (ValueError, RecursionError):
+        update = None
+    if has_id(update):
+        return of_update(update)
+    return RawEvent(ACCOUNT, f"sha256:{hashlib.sha256(body).hexdigest()}", "update", json.dumps({"unreadable": text}))
+
+
+def parse(event: RawEvent) -> Sequence[ChannelEvent]:
+    """What a kept update means; exactly one event."""
+    try:
+        update = json.loads(event.raw)
+        for field, read in _READERS.items():
+            if field in update:
+                return (read(update[field]),)
+        fields = sorted(name for name in update if name != "update_id")
+        return (Unrecognised(f"an update of kind {', '.join(fields)[:80]}"),)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+        return (Unrecognised(f"an update without what it needs: {type(error).__name__}"),)
+
+
+def _message(message: dict[str, Any]) -> ChannelEvent:
+    chat, sender = message["chat"], message.get("from") or {}
+    if chat.get("type") != "private":
+        return Unrecognised("a message outside a private chat")
+    text = message.get("text") or message.get("caption") or ""
+    if not isinstance(text, str):
+        return Unrecognised("a message whose text is no text")
+    command, _, payload = text.partition(" ")
+    return Reply(
+        channel=ChannelKind.TELEGRAM,
+        address=str(int(chat["id"])),
+        text=text,
+        sent_at=_moment(message.get("date")),
+        has_media=any(message.get(kind) for kind in _MEDIA),
+        start_payload=payload.strip() if command.split("@")[0] == "/start" else None,
+        own_phone=_own_phone(message.get("contact"), sender),
+    )
+
+
+def _own_phone(contact: Any, sender: dict[str, Any]) -> str:
+    """The number a person shared, when the card is their own: a forwarded card belongs to somebody else."""
+    if not isinstance(contact, dict) or contact.get("user_id") is None or contact["user_id"] != sender.get("id"):
+        return ""
+    return str(contact.get("phone_number") or "")
+
+
+def _press(press: dict[str, Any]) -> ChannelEvent:
+    message = press.get("message") or {}
+    if message.get("chat", {}).get("type", "private") != "private":
+        return Unrecognised("a button outside a private chat")
+    intent, colon, reference = str(press.get("data") or "").partition(":")
+    if not colon or not intent:
+        return Unrecognised("a button that is not ours")
+    return Reply(
+        channel=ChannelKind.TELEGRAM,
+        address=str(int(press["from"]["id"])),
+        text=_title(message, press["data"]),
+        intent=intent,
+        reference=reference,
+    )
+
+
+def _title(message: dict[str, Any], data: str) -> str:
+    rows = (message.get("reply_markup") or {}).get("inline_keyboard") or []
+    return next(
+        (str(button.get("text") or "") for row in rows for button in row if button.get("callback_data") == data), ""
+    )
+
+
+def _member(change: dict[str, Any]) -> ChannelEvent:
+    status = change["new_chat_member"]["status"]
+    if change["chat"].get("type") != "private" or status not in _MEMBER:
+        return Unrecognised("a change of membership that is not a block")
+    return Blocked(ChannelKind.TELEGRAM, str(int(change["chat"]["id"])), _MEMBER[status])
+
+
+def _moment(seconds: object) -> datetime | None:
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 < seconds < 2**33:
+        return None
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+_READERS = {"message": _message, "callback_query": _press, "my_chat_member": _member}
