@@ -1,0 +1,78 @@
+"""Makes leased rows ready to leave: the frozen body when there is one, else the template filled for its household."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from broadcaster.channels.protocol import Outgoing
+from broadcaster.domain.message import ChannelKind
+from broadcaster.errors import BroadcasterError
+from broadcaster.outbox.lease import Leased
+from broadcaster.outbox.rules import text_hash
+from broadcaster.outbox.service import freeze, thaw
+from broadcaster.rendering.queries import render, values_for, versions
+from broadcaster.rendering.rules import segments
+from broadcaster.storage.database import Database
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A row and what it will say. `outgoing` has no reference yet: the attempt's id comes with the intent."""
+
+    row: Leased
+    outgoing: Outgoing
+    sealed_body: bytes
+    text_hash: str
+    segments: int
+
+
+@dataclass(frozen=True)
+class NotReady:
+    """A row that cannot be made ready, and why (a code)."""
+
+    row: Leased
+    reason: str
+
+
+def prepare(db: Database, channel: ChannelKind, rows: Sequence[Leased], today: date) -> list[Ready | NotReady]:
+    """One answer per row, in order. Reads in bulk; a row that fails, fails alone."""
+    fresh = [row for row in rows if row.sealed_body is None]
+    with db.read() as session:
+        values = values_for(session, db.sealer, [row.id for row in fresh], today) if fresh else {}
+        ids = {row.template_version_id for row in fresh if row.template_version_id is not None}
+        templates = versions(session, ids) if ids else {}
+    ready: list[Ready | NotReady] = []
+    for row in rows:
+        try:
+            address = db.sealer.open("address", row.sealed_address)
+            if row.sealed_body is not None:
+                outgoing = thaw(db.sealer.open("body", row.sealed_body), reference="", address=address)
+                sealed = row.sealed_body
+            else:
+                version = templates[row.template_version_id or 0]
+                filled = render(version, channel, values[row.id])
+                if channel is ChannelKind.WHATSAPP and not filled.content_sid:
+                    # never as free text: outside a conversation WhatsApp takes approved templates only
+                    ready.append(NotReady(row, "cannot_render:template_not_approved"))
+                    continue
+                outgoing = Outgoing(
+                    reference="",
+                    address=address,
+                    text=filled.text,
+                    buttons=tuple(filled.buttons),
+                    content_sid=filled.content_sid,
+                    content_variables=filled.content_variables,
+                )
+                sealed = db.sealer.seal("body", freeze(outgoing))
+        except BroadcasterError as error:
+            ready.append(NotReady(row, f"cannot_render:{error.code}"))
+            continue
+        except KeyError:
+            # the template or the household's values are gone: nothing sensible can be said
+            ready.append(NotReady(row, "cannot_render:missing"))
+            continue
+        count = segments(outgoing.text).segments if channel is ChannelKind.SMS else 1
+        ready.append(Ready(row, outgoing, sealed, text_hash(outgoing.text), count))
+    return ready

@@ -1,0 +1,120 @@
+"""The gate: what must be true, in the transaction that commits the intent, before a text may leave.
+
+One table. A row passes when every condition holds in one UPDATE; when it does not, the first failing check in this order says
+why and what becomes of the row. Conditions read `m`, the message, and these parameters: :now and :cap_since (microseconds,
+date), :token, :epoch, :mode, :open, :cap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from broadcaster.domain.card import DUE
+from broadcaster.domain.message import MAY_HAVE_ARRIVED, Status
+
+
+@dataclass(frozen=True)
+class Check:
+    """One condition; `then` is the state of a row that fails it, `reason` the code a sentence explains."""
+
+    reason: str
+    then: Status
+    holds: str
+
+
+def _words(values: object) -> str:
+    return ", ".join(f"'{value}'" for value in sorted(values))  # type: ignore[call-overload]
+
+
+#: `mc` and `c` are the message's child line and its card; true while that card still needs this message.
+CARD_DUE = (
+    "(ch.excluded = '' AND ("
+    + " OR ".join(
+        f"(mc.occasion = '{occasion}' AND c.status IN ({_words(statuses)}))"
+        for occasion, statuses in DUE.items()
+        if statuses
+    )
+    + "))"
+)
+
+_CHILDREN = (
+    "FROM message_child mc JOIN card c ON c.id = mc.card_id JOIN child ch ON ch.id = mc.child_id"
+    " WHERE mc.message_id = m.id"
+)
+
+GATE: tuple[Check, ...] = (
+    Check("expired", Status.EXPIRED, "m.expires_at > :now"),
+    Check(
+        "campaign_stopped",
+        Status.CANCELLED,
+        "(m.campaign_id IS NULL OR EXISTS (SELECT 1 FROM campaign p WHERE p.id = m.campaign_id"
+        " AND p.status IN ('running', 'paused')))",
+    ),
+    Check(
+        "campaign_paused",
+        Status.PLANNED,
+        "(m.campaign_id IS NULL OR EXISTS (SELECT 1 FROM campaign p WHERE p.id = m.campaign_id AND p.status = 'running'))",
+    ),
+    Check(
+        "sender_paused",
+        Status.PLANNED,
+        "NOT EXISTS (SELECT 1 FROM sender l WHERE l.id = m.sender_id AND l.paused_until > :now)",
+    ),
+    Check(
+        "suppressed",
+        Status.SUPPRESSED,
+        "NOT EXISTS (SELECT 1 FROM suppression s WHERE s.address_blind = m.address_blind"
+        " AND s.channel IN ('any', m.channel) AND s.household_id IN (0, COALESCE(m.household_id, 0))"
+        " AND (s.until IS NULL OR s.until > :now)"
+        # one confirmation per stop event passes the suppression that event made
+        " AND NOT (m.purpose = 'stop_confirmation' AND s.event_id = m.event_id))",
+    ),
+    Check(
+        "address_invalid",
+        Status.CANCELLED,
+        "(m.purpose <> 'campaign' OR NOT EXISTS (SELECT 1 FROM contact_point k WHERE k.address_blind = m.address_blind"
+        " AND k.channel = m.channel AND k.invalid_since IS NOT NULL))",
+    ),
+    Check(
+        "mode_trial",
+        Status.SUPPRESSED,
+        "(:mode <> 'trial' OR m.channel = 'village_list' OR EXISTS (SELECT 1 FROM test_recipient t"
+        " WHERE t.channel = m.channel AND t.address_blind = m.address_blind))",
+    ),
+    Check(
+        "card_not_due",
+        Status.CANCELLED,
+        f"(m.purpose <> 'campaign' OR EXISTS (SELECT 1 {_CHILDREN} AND {CARD_DUE}))",
+    ),
+    Check(
+        # some of the children are served: the text is written again for those who remain
+        "children_changed",
+        Status.PLANNED,
+        f"(m.purpose <> 'campaign' OR NOT EXISTS (SELECT 1 {_CHILDREN} AND NOT {CARD_DUE}))",
+    ),
+    Check("outside_hours", Status.PLANNED, "(m.purpose <> 'campaign' OR m.channel = 'village_list' OR :open = 1)"),
+    Check(
+        "household_cap",
+        Status.PLANNED,
+        # counted over the household and everyone merged with it
+        "(m.purpose <> 'campaign' OR m.channel = 'village_list' OR :cap > (SELECT COUNT(*) FROM message o"
+        " WHERE o.household_id IN (SELECT g.id FROM household h, household g WHERE h.id = m.household_id"
+        " AND (g.id = COALESCE(h.alias_of, h.id) OR g.alias_of = COALESCE(h.alias_of, h.id)))"
+        " AND o.intent_on > :cap_since AND o.purpose = 'campaign'"
+        f" AND o.channel <> 'village_list' AND o.id <> m.id AND o.status IN ({_words(MAY_HAVE_ARRIVED)})))",
+    ),
+    Check("daily_tier", Status.PLANNED, "(m.purpose <> 'campaign' OR m.channel <> 'whatsapp' OR :tier_room > 0)"),
+)
+
+#: The row is still ours: leased by this token, under this lane's epoch, and the lease is alive.
+MINE = (
+    "m.status = 'claimed' AND m.claim_token = :token AND m.claim_epoch = :epoch AND m.lease_until > :now"
+    " AND EXISTS (SELECT 1 FROM sender l WHERE l.id = m.sender_id AND l.epoch = :epoch)"
+)
+
+PASSES = " AND ".join(check.holds for check in GATE)
+
+#: Which check fails first; NULL when none does.
+FIRST_FAILING = "CASE " + " ".join(f"WHEN NOT {check.holds} THEN '{check.reason}'" for check in GATE) + " ELSE NULL END"
+
+BY_REASON: dict[str, Check] = {check.reason: check for check in GATE}

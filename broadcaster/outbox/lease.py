@@ -1,0 +1,193 @@
+"""Taking a lane and leasing its due rows. Nothing is sent here, and a crash here changes nothing that lasts."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from broadcaster.domain.message import ChannelKind
+from broadcaster.outbox.rules import LEASE
+from broadcaster.storage.database import Database, Plain
+from broadcaster.storage.types import SECOND, from_micros, to_micros
+
+#: A lane belongs to its drain this long without a sign of life.
+LANE = timedelta(seconds=10)
+_MOST = 500  # rows leased at once, however fast the lane
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A lane this process holds. `epoch` fences it: a later holder's number is higher."""
+
+    sender_id: int
+    sender: str
+    channel: ChannelKind
+    pace: float  # messages a second
+    epoch: int
+    paused_until: datetime | None
+    next_slot_at: datetime
+
+
+@dataclass(frozen=True)
+class Leased:
+    """A row leased to this drain. `sealed_body` is set when an earlier attempt froze it, or when it was given."""
+
+    id: int
+    token: str
+    purpose: str
+    sealed_address: bytes
+    address_blind: bytes
+    household_id: int | None
+    campaign_id: int | None
+    template_version_id: int | None
+    sealed_body: bytes | None
+    attempts: int
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Leased rows in sending order, and the moment of the first row's slot; one slot follows another after 1/pace."""
+
+    rows: list[Leased]
+    first_slot: datetime
+
+
+def take_lane(db: Database, sender_id: int, holder: str, now: datetime) -> Lane | None:
+    """Hold the lane for `LANE`; None when another holder's time is not over. Taking it over raises its epoch."""
+    with db.plain() as sql:
+        row = sql.one(
+            "UPDATE sender SET"
+            " epoch = CASE WHEN drained_by = :holder AND lane_until > :now THEN epoch ELSE epoch + 1 END,"
+            " drained_by = :holder, lane_until = :until"
+            " WHERE id = :id AND (drained_by = :holder OR lane_until IS NULL OR lane_until <= :now)"
+            " RETURNING name, channel, pace, epoch, paused_until, next_slot_at",
+            id=sender_id, holder=holder, now=to_micros(now), until=to_micros(now + LANE),
+        )  # fmt: skip
+    if row is None:
+        return None
+    name, channel, pace, epoch, paused_until, next_slot = row
+    return Lane(
+        sender_id=sender_id,
+        sender=name,
+        channel=ChannelKind(channel),
+        pace=float(pace),
+        epoch=epoch,
+        paused_until=None if paused_until is None else from_micros(paused_until),
+        next_slot_at=from_micros(next_slot),
+    )
+
+
+def leave_lane(db: Database, lane: Lane, holder: str) -> None:
+    """Give the lane back at once."""
+    with db.plain() as sql:
+        sql.run(
+            "UPDATE sender SET lane_until = NULL, drained_by = '' WHERE id = :id AND drained_by = :holder AND epoch = :epoch",
+            id=lane.sender_id, holder=holder, epoch=lane.epoch,
+        )  # fmt: skip
+
+
+def lease(db: Database, lane: Lane, now: datetime, *, campaigns: bool, room: int | None = None) -> Lease:
+    """Lease due rows: answers first, then a fair share of each running campaign; at most what the pace sends in two seconds.
+
+    `campaigns` false leases answers only (outside the timetable). `room` lowers the number. The lane's next free slot moves by
+    as many slots as rows, so the pace holds over restarts: what is not sent was never ahead of its time.
+    """
+    most = max(1, min(_MOST, int(lane.pace * 2)))
+    if room is not None:
+        most = min(most, room)
+    micros = to_micros(now)
+    with db.plain() as sql:
+        held = sql.one(
+            "SELECT next_slot_at FROM sender WHERE id = :id AND epoch = :epoch AND (paused_until IS NULL OR paused_until <= :now)"
+            + _for_update(sql),
+            id=lane.sender_id, epoch=lane.epoch, now=micros,
+        )  # fmt: skip
+        if held is None:
+            return Lease([], now)
+        token = secrets.token_hex(8)
+        rows: list[Leased] = []
+        for campaign in _lanes_of_work(sql, lane, campaigns):
+            if len(rows) < most:
+                rows += _claim(sql, lane, campaign, micros, token, most - len(rows))
+        first = max(micros, int(held[0]))
+        if rows:
+            sql.run(
+                "UPDATE sender SET next_slot_at = :slot WHERE id = :id",
+                id=lane.sender_id, slot=first + int(len(rows) * SECOND / lane.pace),
+            )  # fmt: skip
+    return Lease(rows, from_micros(first))
+
+
+def release(db: Database, rows: list[Leased], now: datetime) -> None:
+    """Give leased rows back untouched: a shutdown or a pause came before their intent."""
+    with db.plain() as sql:
+        sql.many(
+            "UPDATE message SET status = 'planned', claim_token = NULL, claim_epoch = NULL, lease_until = NULL,"
+            " updated_at = :now WHERE id = :id AND status = 'claimed' AND claim_token = :token",
+            [{"id": row.id, "token": row.token, "now": to_micros(now)} for row in rows],
+        )
+
+
+def fail(db: Database, row: Leased, reason: str, now: datetime) -> None:
+    """A leased row that cannot be made ready ends alone, with its reason; its batch goes on."""
+    with db.plain() as sql:
+        sql.run(
+            "UPDATE message SET status = 'failed', reason = :reason, claim_token = NULL, claim_epoch = NULL,"
+            " lease_until = NULL, updated_at = :now WHERE id = :id AND status = 'claimed' AND claim_token = :token",
+            id=row.id, token=row.token, reason=reason, now=to_micros(now),
+        )  # fmt: skip
+
+
+def _lanes_of_work(sql: Plain, lane: Lane, campaigns: bool) -> list[int | None]:
+    """Answers (None) first, then the running campaigns, those with the oldest due rows first.
+
+    Asking per campaign keeps a million rows of a paused campaign out of the way of a running one.
+    """
+    if not campaigns:
+        return [None]
+    running = [row[0] for row in sql.all("SELECT id FROM campaign WHERE status = 'running'")]
+    oldest: list[tuple[int, int]] = []
+    for campaign in running:
+        row = sql.one(
+            "SELECT due_at FROM message WHERE sender_id = :sender AND campaign_id = :campaign AND status = 'planned'"
+            " ORDER BY due_at, id LIMIT 1",
+            sender=lane.sender_id, campaign=campaign,
+        )  # fmt: skip
+        if row is not None:
+            oldest.append((row[0], campaign))
+    return [None, *[campaign for _, campaign in sorted(oldest)]]
+
+
+def _claim(sql: Plain, lane: Lane, campaign: int | None, now: int, token: str, most: int) -> list[Leased]:
+    which = "campaign_id IS NULL" if campaign is None else "campaign_id = :campaign"
+    skip = " FOR UPDATE SKIP LOCKED" if sql.kind == "postgresql" else ""
+    parameters: dict[str, object] = {
+        "sender": lane.sender_id, "now": now, "token": token, "epoch": lane.epoch,
+        "until": now + LEASE // timedelta(microseconds=1), "most": most,
+    }  # fmt: skip
+    if campaign is not None:
+        parameters["campaign"] = campaign
+    rows = sql.all(
+        "UPDATE message SET status = 'claimed', claim_token = :token, claim_epoch = :epoch, lease_until = :until,"
+        " updated_at = :now WHERE id IN ("
+        f"SELECT id FROM message WHERE sender_id = :sender AND {which} AND status = 'planned' AND due_at <= :now"
+        f" ORDER BY due_at, id LIMIT :most{skip})"
+        " RETURNING id, purpose, sealed_address, address_blind, household_id, campaign_id, template_version_id, sealed_body,"
+        " attempts, due_at",
+        **parameters,
+    )
+    leased = [
+        Leased(
+            id=row[0], token=token, purpose=row[1], sealed_address=bytes(row[2]), address_blind=bytes(row[3]),
+            household_id=row[4], campaign_id=row[5], template_version_id=row[6],
+            sealed_body=None if row[7] is None else bytes(row[7]), attempts=row[8], due_at=from_micros(row[9]),
+        )
+        for row in rows
+    ]  # fmt: skip
+    return sorted(leased, key=lambda row: (row.due_at, row.id))  # RETURNING promises no order
+
+
+def _for_update(sql: Plain) -> str:
+    return " FOR UPDATE" if sql.kind == "postgresql" else ""

@@ -1,0 +1,201 @@
+"""What the outbox knows: events that wait, what was last sent to an address, and where a message stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from broadcaster.domain.message import BEGUN, AttemptState, Status
+from broadcaster.outbox.rules import attempt_of, reference
+from broadcaster.outbox.service import instance_id
+from broadcaster.storage.tables import Attempt, Message, MessageTemplate, ProviderEvent, Sender, TemplateVersion
+
+
+@dataclass(frozen=True)
+class KeptEvent:
+    id: int
+    account: str
+    key: str
+    kind: str
+    sealed_raw: bytes
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class SentRef:
+    """A text that was begun to an address."""
+
+    message_id: int
+    campaign_id: int | None
+    household_id: int | None
+    step: str
+    template_key: str
+    purpose: str
+
+
+@dataclass(frozen=True)
+class SenderLine:
+    id: int
+    name: str
+    channel: str
+    pace: float
+    paused_until: datetime | None
+    pause_reason: str
+    waiting: int
+
+
+def unapplied_events(session: Session, limit: int) -> list[KeptEvent]:
+    """Events nothing has acted on yet, oldest first."""
+    rows = session.exec(
+        select(ProviderEvent)
+        .where(col(ProviderEvent.applied_at).is_(None))
+        .order_by(col(ProviderEvent.id))
+        .limit(limit)
+    )
+    return [
+        KeptEvent(row.id or 0, row.account, row.event_key, row.kind, row.sealed_raw, row.received_at) for row in rows
+    ]
+
+
+def last_message_to(session: Session, address_blind: bytes, before: datetime) -> SentRef | None:
+    """The newest campaign text begun to this address before a moment: what a reply most likely answers."""
+    return _reference_of(
+        session,
+        select(Message)
+        .where(
+            Message.address_blind == address_blind,
+            Message.purpose == "campaign",
+            col(Message.status).in_(sorted(BEGUN)),
+            col(Message.intent_at) <= before,
+        )
+        .order_by(col(Message.intent_at).desc(), col(Message.id).desc()),
+    )
+
+
+def message_of_reference(session: Session, reference: str) -> SentRef | None:
+    """The message a button or a receipt speaks of; None for a reference that is not ours."""
+    attempt_id = attempt_of(reference, instance_id(session))
+    attempt = None if attempt_id is None else session.get(Attempt, attempt_id)
+    if attempt is None:
+        return None
+    return _reference_of(session, select(Message).where(Message.id == attempt.message_id))
+
+
+def _reference_of(session: Session, statement: SelectOfScalar[Message]) -> SentRef | None:
+    message = session.exec(statement).first()
+    if message is None:
+        return None
+    key = session.exec(
+        select(MessageTemplate.key)
+        .join(TemplateVersion, col(TemplateVersion.template_id) == col(MessageTemplate.id))
+        .where(TemplateVersion.id == message.template_version_id)
+    ).first()
+    return SentRef(message.id or 0, message.campaign_id, message.household_id, message.step, key or "", message.purpose)
+
+
+def lanes_with_work(session: Session, now: datetime) -> list[int]:
+    """Senders that are not paused and have rows due, by id."""
+    due = select(Message.id).where(
+        Message.sender_id == Sender.id, Message.status == Status.PLANNED, col(Message.due_at) <= now
+    )
+    return [
+        sender_id
+        for sender_id in session.exec(
+            select(Sender.id)
+            .where(due.exists(), (col(Sender.paused_until).is_(None)) | (col(Sender.paused_until) <= now))
+            .order_by(col(Sender.id))
+        )
+        if sender_id is not None
+    ]
+
+
+def next_due(session: Session) -> datetime | None:
+    """When the next planned row is due, whichever sender it belongs to."""
+    return session.exec(select(func.min(Message.due_at)).where(Message.status == Status.PLANNED)).first()
+
+
+def senders(session: Session) -> list[SenderLine]:
+    waiting: dict[int, int] = dict(
+        session.exec(
+            select(Message.sender_id, func.count())
+            .where(col(Message.status).in_((Status.PLANNED, Status.CLAIMED)))
+            .group_by(col(Message.sender_id))
+        ).all()
+    )
+    return [
+        SenderLine(
+            row.id or 0,
+            row.name,
+            row.channel,
+            row.pace,
+            row.paused_until,
+            row.pause_reason,
+            waiting.get(row.id or 0, 0),
+        )
+        for row in session.exec(select(Sender).order_by(col(Sender.id)))
+    ]
+
+
+def unfinished_ids(session: Session, account: str, *, since: datetime, limit: int = 500) -> list[str]:
+    """Provider ids of attempts whose evidence may still rise, for polling where there is no public address."""
+    return [
+        provider_id
+        for provider_id in session.exec(
+            select(Attempt.provider_id)
+            .where(
+                Attempt.account == account,
+                col(Attempt.state).in_((AttemptState.ACCEPTED, AttemptState.SENT)),
+                col(Attempt.opened_at) >= since,
+                col(Attempt.provider_id).is_not(None),
+            )
+            .order_by(col(Attempt.id).desc())
+            .limit(limit)
+        )
+        if provider_id is not None
+    ]
+
+
+def waiting_or_open(session: Session, campaign_id: int, now: datetime) -> bool:
+    """Whether any row of the campaign may still change by itself: it waits, is being sent, or its evidence may still come."""
+    not_settled = col(Message.status).in_((Status.UNKNOWN, Status.ACCEPTED, Status.SENT)) & (
+        col(Message.settle_by) > now
+    )
+    moving = col(Message.status).in_((Status.PLANNED, Status.CLAIMED, Status.SENDING))
+    return (
+        session.exec(
+            select(Message.id).where(Message.campaign_id == campaign_id, moving | not_settled).limit(1)
+        ).first()
+        is not None
+    )
+
+
+def accepted_references(session: Session) -> list[str]:
+    """References of every attempt that a network provider accepted: what it must be able to show."""
+    instance = instance_id(session)
+    return [
+        reference(instance, attempt_id)
+        for attempt_id in session.exec(
+            select(Attempt.id).where(
+                col(Attempt.provider_id).is_not(None), col(Attempt.account).in_(("twilio", "telegram"))
+            )
+        )
+        if attempt_id is not None
+    ]
+
+
+def unexplained(session: Session, now: datetime) -> int:
+    """How many rows should have ended and have not, or ended without a reason.
+
+    In the middle of sending past any time-out, past their life and still waiting, or stopped for no reason given.
+    """
+    over = now - timedelta(hours=1)
+    stuck = col(Message.status).in_((Status.CLAIMED, Status.SENDING)) & (col(Message.updated_at) < over)
+    forgotten = (col(Message.status) == Status.PLANNED) & (col(Message.expires_at) < over)
+    silent = col(Message.status).in_((Status.FAILED, Status.SUPPRESSED, Status.EXPIRED, Status.CANCELLED)) & (
+        col(Message.reason) == ""
+    )
+    return session.exec(select(func.count()).select_from(Message).where(stuck | forgotten | silent)).one()
