@@ -1,0 +1,260 @@
+"""Wordings as they are sent, and the filled text: the same functions for preview and for sending."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from broadcaster.channels.protocol import Button
+from broadcaster.domain.message import ChannelKind
+from broadcaster.errors import BadInput, NotFound
+from broadcaster.rendering import source as sources
+from broadcaster.rendering.rules import (
+    SAMPLE_VALUES,
+    Segments,
+    fill,
+    length_warnings,
+    plain_signs,
+    provider_values,
+    segments,
+    to_provider_body,
+)
+from broadcaster.rendering.source import ANSWER_PREFIX, Source
+from broadcaster.rendering.values import Family, Values, family_of, office_values, values_for, values_of
+from broadcaster.storage.tables import MessageTemplate, ProviderTemplate, TemplateVersion
+
+
+@dataclass(frozen=True)
+class Version:
+    """One wording. `content_sid` is empty until the provider approved it; `approval` says how far that is."""
+
+    id: int
+    key: str
+    title: str
+    purpose: str
+    category: str
+    texts: Mapping[str, str]  # channel -> text
+    buttons: tuple[Button, ...]
+    variables: tuple[str, ...]
+    content_sid: str = ""
+    number: int = 1
+    occasions: tuple[str, ...] = ()
+    approval: str = ""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A filled text. `warnings` are sentences for staff; `content_*` are for WhatsApp only."""
+
+    text: str
+    buttons: tuple[Button, ...] = ()
+    content_sid: str = ""
+    content_variables: Mapping[str, str] = field(default_factory=dict)
+    segments: Segments = field(default_factory=lambda: segments(""))
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TemplateRequest:
+    """What the provider needs to know of a version for its approval."""
+
+    version_id: int
+    name: str  # a-z, 0-9 and _
+    language: str
+    category: str
+    body: str  # with {{1}}, {{2}}, ...
+    samples: Mapping[str, str]
+    buttons: tuple[Button, ...]
+
+
+@dataclass(frozen=True)
+class ProviderLine:
+    """How far a version is at the provider; `sid` is empty when it was never created there."""
+
+    key: str
+    version_id: int
+    number: int
+    asked_category: str
+    sid: str
+    approval: str
+    category: str
+    checked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class HistoryLine:
+    number: int
+    created_at: datetime
+    created_by: str
+    sha256: str
+
+
+def versions(session: Session, ids: Iterable[int], account: str = "twilio") -> dict[int, Version]:
+    """Versions by id; ids that do not exist are left out."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    rows = session.exec(
+        select(TemplateVersion, MessageTemplate, ProviderTemplate)
+        .join(MessageTemplate, col(MessageTemplate.id) == col(TemplateVersion.template_id))
+        .join(
+            ProviderTemplate,
+            (col(ProviderTemplate.template_version_id) == col(TemplateVersion.id))
+            & (col(ProviderTemplate.account) == account),
+            isouter=True,
+        )
+        .where(col(TemplateVersion.id).in_(wanted))
+    )
+    return {version.id or 0: _version(version, template, provider) for version, template, provider in rows}
+
+
+def latest(session: Session, key: str) -> Version:
+    """The newest wording of a message or an answer; raises `NotFound` naming the nearest known key."""
+    newest = session.exec(
+        select(TemplateVersion.id)
+        .join(MessageTemplate, col(MessageTemplate.id) == col(TemplateVersion.template_id))
+        .where(MessageTemplate.key == key)
+        .order_by(col(TemplateVersion.number).desc())
+        .limit(1)
+    ).first()
+    if newest is None:
+        known = list(session.exec(select(MessageTemplate.key)))
+        raise NotFound(f'Pesan "{key}" tidak ada{sources.nearest(key, known)}.', code="no_template")
+    return versions(session, [newest])[newest]
+
+
+def templates(session: Session, purpose: str = "campaign") -> list[Version]:
+    """The newest wording of every message (or every answer), by key."""
+    keys = session.exec(select(MessageTemplate.key).where(MessageTemplate.purpose == purpose)).all()
+    return [latest(session, key) for key in sorted(keys)]
+
+
+def answer(session: Session, intent: str, household_id: int | None = None) -> Rendered:
+    """The office's answer to an intent, filled. Raises `NotFound` without one, `BadInput` while a fact is empty."""
+    version = latest(session, ANSWER_PREFIX + intent)
+    return render(version, ChannelKind.TELEGRAM, office_values(session, household_id))
+
+
+def render(version: Version, channel: ChannelKind | str, values: Values) -> Rendered:
+    """Fill a version for one channel. Raises `BadInput` when it has no text for it or a value is missing."""
+    channel = ChannelKind(channel)
+    text = version.texts.get(channel)
+    if text is None:
+        raise BadInput(f"Pesan {version.key} tidak punya teks untuk saluran {channel}", code="no_text_for_channel")
+    filled = fill(text, values)
+    if channel is ChannelKind.SMS:
+        filled = plain_signs(filled)
+    buttons = version.buttons if channel in (ChannelKind.TELEGRAM, ChannelKind.WHATSAPP) else ()
+    variables: dict[str, str] = {}
+    if channel is ChannelKind.WHATSAPP and version.purpose == "campaign":
+        variables = provider_values(to_provider_body(text)[1], values)
+    return Rendered(
+        text=filled,
+        buttons=buttons,
+        content_sid=version.content_sid if channel is ChannelKind.WHATSAPP else "",
+        content_variables=variables,
+        segments=segments(filled),
+        warnings=length_warnings(channel, filled),
+    )
+
+
+def preview(session: Session, key: str, channel: ChannelKind | str, values: Values | None = None) -> Rendered:
+    """The newest wording of `key`, filled with `values`, else with what the office said, else with examples."""
+    known = {name: value for name, value in office_values(session).items() if value}
+    return render(latest(session, key), channel, {**SAMPLE_VALUES, **known, **(values or {})})
+
+
+def source_of(session: Session, key: str, number: int | None = None) -> Source:
+    """A wording as the office writes it (`source.to_toml` makes the file); the newest without `number`."""
+    query = (
+        select(TemplateVersion, MessageTemplate)
+        .join(MessageTemplate, col(MessageTemplate.id) == col(TemplateVersion.template_id))
+        .where(MessageTemplate.key == key)
+        .order_by(col(TemplateVersion.number).desc())
+    )
+    if number is not None:
+        query = query.where(TemplateVersion.number == number)
+    found = session.exec(query.limit(1)).first()
+    if found is None:
+        latest(session, key)  # says which key was meant, when the key is the mistake
+        raise NotFound(f"Pesan {key} tidak punya versi {number}.", code="no_version")
+    version, template = found
+    return sources.of_content(key, template.purpose, version.content)
+
+
+def history(session: Session, key: str) -> list[HistoryLine]:
+    """Every version of a message, newest first."""
+    return [
+        HistoryLine(version.number, version.created_at, version.created_by, version.sha256)
+        for version in session.exec(
+            select(TemplateVersion)
+            .join(MessageTemplate, col(MessageTemplate.id) == col(TemplateVersion.template_id))
+            .where(MessageTemplate.key == key)
+            .order_by(col(TemplateVersion.number).desc())
+        )
+    ]
+
+
+def template_request(version: Version) -> TemplateRequest | None:
+    """What to ask the provider to approve, with the examples it needs; None for a version without a WhatsApp text."""
+    text = version.texts.get(ChannelKind.WHATSAPP)
+    if text is None:
+        return None
+    body, order = to_provider_body(text)
+    return TemplateRequest(
+        version_id=version.id,
+        name=f"{version.key}_v{version.number}".replace("-", "_"),
+        language="id",
+        category=version.category.upper(),
+        body=body,
+        samples=provider_values(order, SAMPLE_VALUES),
+        buttons=version.buttons,
+    )
+
+
+def provider_lines(session: Session, account: str = "twilio") -> list[ProviderLine]:
+    """How far the newest wording of every message is at the provider, by key."""
+    kept = {
+        row.template_version_id: row
+        for row in session.exec(select(ProviderTemplate).where(ProviderTemplate.account == account))
+    }
+    lines: list[ProviderLine] = []
+    for version in templates(session):
+        row = kept.get(version.id)
+        lines.append(
+            ProviderLine(
+                key=version.key, version_id=version.id, number=version.number, asked_category=version.category,
+                sid=row.sid if row else "", approval=row.approval if row else "unsubmitted",
+                category=row.category if row else "", checked_at=row.checked_at if row else None,
+            )
+        )  # fmt: skip
+    return lines
+
+
+def _version(row: TemplateVersion, template: MessageTemplate, provider: ProviderTemplate | None) -> Version:
+    source = sources.of_content(template.key, template.purpose, row.content)
+    approved = provider is not None and provider.approval == "approved"
+    return Version(
+        id=row.id or 0,
+        key=template.key,
+        title=source.title,
+        purpose=template.purpose,
+        category=source.category,
+        texts=source.texts,
+        buttons=tuple(Button(title, intent) for title, intent in source.buttons),
+        variables=source.variables,
+        content_sid=provider.sid if provider is not None and approved else "",
+        number=row.number,
+        occasions=source.occasions,
+        approval=provider.approval if provider is not None else "",
+    )
+
+
+__all__ = [
+    "SAMPLE_VALUES", "Family", "HistoryLine", "ProviderLine", "Rendered", "TemplateRequest", "Values", "Version",
+    "answer", "family_of", "history", "latest", "office_values", "preview", "provider_lines", "render", "source_of",
+    "template_request", "templates", "values_for", "values_of", "versions",
+]  # fmt: skip

@@ -1,0 +1,247 @@
+"""Filling a text, counting its segments, and what WhatsApp asks of a template. Pure: preview and sending share it.
+
+A text holds named placeholders such as `{ortu}`; `PLACEHOLDERS` says what each one means and gives an example.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Literal
+
+from broadcaster.domain.message import ChannelKind
+from broadcaster.errors import BadInput
+
+PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+
+#: Every placeholder a text may use: what it is filled with, and an example of usual length.
+PLACEHOLDERS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "ortu": ("sapaan dan nama orang tua/wali", "Bapak/Ibu Sri Wahyuni"),
+        "anak": ("nama depan anak", "Rizki"),
+        "desa": ("desa atau kelurahan", "Desa Karang Pulau"),
+        "tempat": ("tempat pengambilan", "loket Dukcapil di Arga Makmur"),
+        "jam": ("jam layanan", "Senin-Kamis 08.00-15.00, Jumat 08.00-15.30"),
+        "syarat": ("yang dibawa saat mengambil", "KTP-el orang tua dan KK asli"),
+        "kantor": ("nama kantor", "Dukcapil Kab. Bengkulu Utara"),
+        "nomor_wa": ("nomor WhatsApp pengirim, tempat STOP dibaca", "081173001234"),
+        "nomor_layanan": ("nomor WhatsApp layanan", "0811-7300-5678"),
+        "tanggal": ("ulang tahun ke-5 anak", "24 November 2026"),
+        "latar": ("warna latar pas foto", "merah"),
+        "ukuran_foto": ("ukuran dan jumlah pas foto", "2x3 cm, 2 lembar"),
+        "lama": ("lama penyelesaian", "3 hari kerja"),
+    }
+)
+
+#: Placeholders that speak of one family; the others are facts of the office.
+FAMILY = frozenset({"ortu", "anak", "desa", "tanggal", "latar"})
+
+#: Office fact behind a placeholder. `tempat` has one fact per counter as well, see `queries`.
+FACT_OF: Mapping[str, str] = MappingProxyType(
+    {
+        "kantor": "nama_kantor",
+        "tempat": "tempat_ambil",
+        "jam": "jam_layanan",
+        "syarat": "syarat_ambil",
+        "nomor_wa": "nomor_wa_pengirim",
+        "nomor_layanan": "nomor_wa_layanan",
+        "lama": "lama_selesai",
+        "ukuran_foto": "ukuran_foto",
+    }
+)
+
+SAMPLE_VALUES: Mapping[str, str] = MappingProxyType({name: example for name, (_, example) in PLACEHOLDERS.items()})
+
+#: Families as they really occur: one child, two, a long name, an island, a phone that several families share.
+SAMPLE_FAMILIES: tuple[Mapping[str, str], ...] = tuple(
+    MappingProxyType({**SAMPLE_VALUES, **family})
+    for family in (
+        {},
+        {"ortu": "Bapak/Ibu Eko Purnomo", "anak": "Siti dan Budi", "desa": "Desa Air Ba'us I"},
+        {"ortu": "Bapak/Ibu Muhammad Taufik Hidayat", "anak": "Muhammad", "desa": "Kelurahan Lubuk Durian"},
+        {"ortu": "Bapak/Ibu Marlina", "anak": "Yohana", "desa": "Desa Malakoni", "tempat": "kantor Camat Enggano"},
+        {"ortu": "Bapak/Ibu", "anak": "anak Bapak/Ibu", "desa": "Desa Tanjung Harapan"},
+    )
+)
+
+#: What a button may stand for.
+BUTTON_INTENTS = (
+    "already_collected",
+    "already_has_card",
+    "opt_out",
+    "wants_info_requirements",
+    "where_when",
+    "will_collect",
+    "cannot_go_distance",
+    "no_smartphone_help_needed",
+    "wrong_number",
+)
+BUTTON_TITLE = 20  # characters: WhatsApp quick reply
+WHATSAPP_BODY = 1024  # characters after filling: Meta's limit for a template body
+TELEGRAM_TEXT = 4096  # characters: Bot API
+
+Encoding = Literal["gsm7", "ucs2"]
+
+# 3GPP TS 23.038, default alphabet and its extension table
+_GSM7 = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_GSM7_EXTENSION = frozenset("^{}\\[~]|€\f")
+_GSM7_SIGNS = _GSM7 | _GSM7_EXTENSION
+_SINGLE: Mapping[Encoding, int] = MappingProxyType({"gsm7": 160, "ucs2": 70})
+_PART: Mapping[Encoding, int] = MappingProxyType({"gsm7": 153, "ucs2": 67})
+
+# typographic signs that would turn a whole SMS into UCS-2, and their plain form
+_PLAIN = str.maketrans(
+    {"‘": "'", "’": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "–": "-", "—": "-", "‐": "-", "‑": "-",
+     "…": "...", "•": "-", "\u00a0": " ", "\u202f": " ", "\t": " "}
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Segments:
+    """`units`: septets (gsm7; extension signs count 2) or UTF-16 code units (ucs2). `segments`: parts, each charged."""
+
+    encoding: Encoding
+    units: int
+    segments: int
+
+
+def segments(text: str) -> Segments:
+    """Count the SMS parts that `text` is charged as; the empty text is one part.
+
+    GSM-7 text holds 160 septets alone and 153 per part, anything else is UCS-2: 70 and 67 code units. An extension sign
+    or a surrogate pair never lies across two parts. Source: 3GPP TS 23.038 and 23.040.
+    """
+    signs = set(text)
+    encoding: Encoding = "gsm7" if signs <= _GSM7_SIGNS else "ucs2"
+    double = signs & _GSM7_EXTENSION if encoding == "gsm7" else {sign for sign in signs if ord(sign) > 0xFFFF}
+    units = len(text) + sum(text.count(sign) for sign in double)
+    if units <= _SINGLE[encoding]:
+        return Segments(encoding, units, 1)
+    if not double:
+        return Segments(encoding, units, -(-units // _PART[encoding]))
+    parts, used = 1, 0
+    for width in (2 if sign in double else 1 for sign in text):
+        if used + width > _PART[encoding]:
+            parts, used = parts + 1, 0
+        used += width
+    return Segments(encoding, units, parts)
+
+
+def plain_signs(text: str) -> str:
+    """`text` with typographic quotes, dashes and spaces in their plain form, so that an SMS stays GSM-7."""
+    return text.translate(_PLAIN)
+
+
+@lru_cache(maxsize=256)
+def placeholders(text: str) -> tuple[str, ...]:
+    """Names used in `text`, each once, in order of first appearance."""
+    return tuple(dict.fromkeys(PLACEHOLDER.findall(text)))
+
+
+@lru_cache(maxsize=256)
+def stray_braces(text: str) -> tuple[str, ...]:
+    """Pieces with a brace that is no placeholder, such as `{Ortu}` or `{anak`."""
+    return tuple(re.findall(r"\{[^{}\s]*\}?|[^{}\s]*\}", PLACEHOLDER.sub("", text)))
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """Put `values` into `text`, once: a brace inside a value is an ordinary sign.
+
+    Raises `BadInput` when a value is missing or empty, or when `text` holds a brace that is no placeholder.
+    """
+    if stray := stray_braces(text):
+        raise BadInput(
+            f"Teks memuat kurung kurawal yang bukan isian: {stray[0]}; tulis misalnya {{ortu}}", code="stray_brace"
+        )
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        found = values.get(name, "")
+        if not found.strip():
+            raise missing_value(name)
+        return found
+
+    return PLACEHOLDER.sub(value, text)
+
+
+def missing_value(name: str) -> BadInput:
+    """The error for an empty placeholder: it names the office fact to fill in, when there is one."""
+    meaning = PLACEHOLDERS.get(name, ("isian yang tidak dikenal", ""))[0]
+    fact = FACT_OF.get(name)
+    fix = f'; isi dengan `broadcaster office set {fact} "..."`' if fact else ""
+    return BadInput(f"Isian {{{name}}} ({meaning}) kosong{fix}", code="missing_value")
+
+
+def tidy(value: str) -> str:
+    """`value` on one line: control signs dropped, runs of white space made one space. WhatsApp refuses other values."""
+    if value.isascii() and value.isprintable():
+        return " ".join(value.split())
+    kept = "".join(" " if sign.isspace() else sign for sign in value if sign.isspace() or not _is_control(sign))
+    return " ".join(kept.split())
+
+
+def _is_control(sign: str) -> bool:
+    return unicodedata.category(sign) in ("Cc", "Cf", "Cs")
+
+
+def join_names(names: Sequence[str]) -> str:
+    """`Rizki` · `Rizki dan Siti` · `Rizki, Siti, dan Budi`. The empty list gives an empty text."""
+    if len(names) < 3:
+        return " dan ".join(names)
+    return ", ".join(names[:-1]) + ", dan " + names[-1]
+
+
+@lru_cache(maxsize=256)
+def to_provider_body(text: str) -> tuple[str, tuple[str, ...]]:
+    """`text` as WhatsApp wants it: `{{1}}`, `{{2}}`, ... in order of first appearance, and which name is which."""
+    order = placeholders(text)
+    number = {name: index for index, name in enumerate(order, start=1)}
+    return PLACEHOLDER.sub(lambda match: f"{{{{{number[match.group(1)]}}}}}", text), order
+
+
+def provider_values(order: Sequence[str], values: Mapping[str, str]) -> dict[str, str]:
+    """Content variables of a filled template, `{"1": "Sri", ...}`, one line each; `BadInput` when one is empty."""
+    filled: dict[str, str] = {}
+    for index, name in enumerate(order, start=1):
+        found = tidy(values.get(name, ""))
+        if not found:
+            raise missing_value(name)
+        filled[str(index)] = found
+    return filled
+
+
+def adjacent_placeholders(text: str) -> list[str]:
+    """Pairs with no word between them, which WhatsApp refuses."""
+    pairs = re.findall(r"(?=(\{[a-z0-9_]+\}[^\w{}]*\{[a-z0-9_]+\}))", text)
+    return list(dict.fromkeys(pairs))
+
+
+def fixed_words(text: str) -> int:
+    """Words of `text` that are not filled in; WhatsApp wants at least two per placeholder and one more."""
+    return len(re.findall(r"\w+", PLACEHOLDER.sub(" ", text)))
+
+
+def length_warnings(channel: ChannelKind, text: str) -> tuple[str, ...]:
+    """What staff should know about a filled text before it is sent, one Indonesian sentence each."""
+    if channel is ChannelKind.SMS:
+        count = segments(text)
+        if count.encoding == "ucs2":
+            odd = sorted(set(text) - _GSM7_SIGNS)
+            return (
+                f"SMS memakai tanda yang mahal ({' '.join(odd[:5])}): hanya 70 huruf per SMS, "
+                f"jadi dihitung {count.segments} SMS.",
+            )
+        if count.segments > 1:
+            return (f"SMS panjangnya {count.units} huruf, dihitung {count.segments} SMS; usahakan paling banyak 160.",)
+    if channel is ChannelKind.WHATSAPP and len(text) > WHATSAPP_BODY:
+        return (f"Pesan WhatsApp panjangnya {len(text)} huruf; batasnya {WHATSAPP_BODY}.",)
+    if channel is ChannelKind.TELEGRAM and len(text) > TELEGRAM_TEXT:
+        return (f"Pesan Telegram panjangnya {len(text)} huruf; batasnya {TELEGRAM_TEXT}.",)
+    return ()

@@ -1,0 +1,357 @@
+"""What one reply does: it is kept, it may end or begin consent, it may get one answer, or it waits for staff.
+
+Everything here takes part in the caller's transaction. `said_at` is when the person wrote, as the provider says, never later
+than now: an old START that arrives late does not lift a newer STOP.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+import structlog
+from sqlmodel import Session, col, select
+
+from broadcaster.campaigns.service import household_says_collected
+from broadcaster.channels.protocol import Blocked, Reply
+from broadcaster.consent import service as consent
+from broadcaster.consent.queries import is_suppressed
+from broadcaster.domain.message import ChannelKind
+from broadcaster.domain.phone import read_phone
+from broadcaster.errors import NotFound, Refused
+from broadcaster.outbox.queries import SentRef, last_message_to, message_of_reference
+from broadcaster.outbox.service import enqueue_answer
+from broadcaster.registry.service import link_telegram
+from broadcaster.rendering.queries import answer as answer_text
+from broadcaster.rendering.queries import latest
+from broadcaster.replies import rules
+from broadcaster.replies.rules import ALREADY, ASKED_AGAIN, INTENTS, STAFF, Reading, answer_to, mask_digits
+from broadcaster.replies.words import Words, load_words
+from broadcaster.shipped import content_dir
+from broadcaster.storage import tables
+from broadcaster.storage.sealed import Sealer
+
+#: The same wish again within this time gets no second automatic answer: neither a person who presses a button twice
+#: nor a shop's own automatic reply is answered in a circle.
+QUIET = timedelta(hours=12)
+_MOST_KEPT = 4_000  # characters of a reply
+_MEDIA = "[foto atau berkas, tidak dibuka]"
+_PLACE = 64  # characters of a Start payload: Telegram's own limit
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One reply and what is known about it."""
+
+    reply: Reply
+    event_id: int
+    blind: bytes
+    ref: SentRef | None  # the text it answers, as far as anybody can tell
+    household_id: int | None
+    reading: Reading
+    said_at: datetime
+    now: datetime
+
+    @property
+    def channel(self) -> str:
+        return str(self.reply.channel)
+
+
+@lru_cache(maxsize=1)
+def shipped_words() -> Words:
+    """The word lists of content/words, read once a process."""
+    return load_words(content_dir() / "words")
+
+
+def read_reply(text: str, asked: str = "") -> Reading:
+    """Read one text with the office's word lists; see `rules.read`."""
+    return rules.read(text, shipped_words(), asked=asked)
+
+
+def heard(
+    session: Session, sealer: Sealer, reply: Reply, *, event_id: int, received_at: datetime, now: datetime
+) -> None:
+    """Keep what a person wrote or pressed, and act on it."""
+    blind = sealer.blind("address", reply.address)
+    ref = message_of_reference(session, reply.reference) if reply.reference else None
+    # by our own clock: the provider's may differ from the one that stamped our messages
+    ref = ref or last_message_to(session, blind, received_at)
+    household_id = ref.household_id if ref and ref.household_id else _household_of(session, blind)
+    what = Heard(
+        reply=reply,
+        event_id=event_id,
+        blind=blind,
+        ref=ref,
+        household_id=household_id,
+        reading=_reading(session, reply, ref),
+        said_at=min(reply.sent_at or received_at, now),
+        now=now,
+    )
+    conversation = _conversation(session, sealer, what)
+    again = _said_before(session, conversation, what)
+    served = _act(session, sealer, what, again=again)
+    staff = what.reading.handled_by == "staff" or not served
+    if staff:
+        conversation.state = "open"
+    conversation.last_at = max(conversation.last_at, what.said_at)
+    session.add(conversation)
+    session.add(
+        tables.Reply(
+            event_id=event_id, conversation_id=_id(conversation), message_id=ref.message_id if ref else None,
+            sealed_text=sealer.seal("reply", _kept_text(reply)), intents=json.dumps(list(what.reading.intents)),
+            opt_out=what.reading.opt_out, handled_by="staff" if staff else "auto", at=what.said_at,
+        )
+    )  # fmt: skip
+    session.flush()
+
+
+def blocked(session: Session, sealer: Sealer, event: Blocked, *, event_id: int, now: datetime) -> None:
+    """The person blocked us or came back. Coming back lifts the block alone, never a stop."""
+    blind = sealer.blind("address", event.address)
+    channel = str(event.channel)
+    if event.blocked:
+        consent.suppress(session, channel=channel, address_blind=blind, reason="blocked", now=now, event_id=event_id)
+    else:
+        consent.lift(session, channel=channel, address_blind=blind, reasons=("blocked",), now=now)
+
+
+# ------------------------------------------------------------------------------------------------------------- reading
+
+
+def _reading(session: Session, reply: Reply, ref: SentRef | None) -> Reading:
+    """What the reply means: a provider's own mark beats a button, a button beats the text."""
+    if reply.opt_out_mark == "stop":
+        return Reading(("opt_out",), opt_out=True, handled_by="auto", normalised="")
+    if reply.opt_out_mark == "start" or reply.start_payload is not None:
+        return Reading(("opt_in",), opt_out=False, handled_by="auto", normalised="")
+    if reply.own_phone:
+        return Reading(("thanks",), opt_out=False, handled_by="auto", normalised="")
+    if reply.intent in INTENTS:
+        staff = reply.intent in STAFF
+        return Reading((reply.intent,), reply.intent == "opt_out", "staff" if staff else "auto", normalised="")
+    reading = read_reply(reply.text, _asked(session, ref))
+    if reply.has_media and not reading.opt_out and reading.intents == ("unclear",):
+        # nothing is opened and nothing waits: the answer says where documents belong
+        return Reading(reading.intents, opt_out=False, handled_by="auto", normalised=reading.normalised)
+    return reading
+
+
+def _asked(session: Session, ref: SentRef | None) -> str:
+    """What a bare "sudah" answers: the message's own button says it."""
+    if ref is None or not ref.template_key:
+        return ""
+    try:
+        buttons = latest(session, ref.template_key).buttons
+    except NotFound:
+        return ""
+    return next((button.intent for button in buttons if button.intent in ALREADY), "")
+
+
+def _kept_text(reply: Reply) -> str:
+    text = mask_digits(reply.text)[:_MOST_KEPT]
+    if reply.has_media:
+        return f"{_MEDIA} {text}".strip()
+    return text
+
+
+def _household_of(session: Session, blind: bytes) -> int | None:
+    """The household whose telephone this is; None when it is nobody's or several families'."""
+    found = session.exec(
+        select(tables.Guardian.household_id)
+        .join(tables.ContactPoint, col(tables.ContactPoint.guardian_id) == col(tables.Guardian.id))
+        .where(tables.ContactPoint.address_blind == blind)
+        .distinct()
+    ).all()
+    return found[0] if len(found) == 1 else None
+
+
+def _conversation(session: Session, sealer: Sealer, what: Heard) -> tables.Conversation:
+    row = session.exec(
+        select(tables.Conversation).where(
+            tables.Conversation.channel == what.channel, tables.Conversation.address_blind == what.blind
+        )
+    ).first()
+    if row is None:
+        row = tables.Conversation(
+            channel=what.channel, address_blind=what.blind,
+            sealed_address=sealer.seal("address", what.reply.address), state="closed", last_at=what.said_at,
+        )  # fmt: skip
+    row.household_id = what.household_id or row.household_id
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _said_before(session: Session, conversation: tables.Conversation, what: Heard) -> bool:
+    """Whether the same wish came from this person a short while ago."""
+    recent = session.exec(
+        select(tables.Reply.intents).where(
+            tables.Reply.conversation_id == conversation.id, col(tables.Reply.at) > what.said_at - QUIET
+        )
+    )
+    primary = what.reading.intents[0]
+    return any(json.loads(intents)[:1] == [primary] for intents in recent)
+
+
+# -------------------------------------------------------------------------------------------------------------- acting
+
+
+def _act(session: Session, sealer: Sealer, what: Heard, *, again: bool) -> bool:
+    """Do what the reply asks; whether nothing is left for a person."""
+    reading = what.reading
+    if "opt_out" in reading.intents:
+        return _stop(session, sealer, what)
+    if what.reply.channel is ChannelKind.TELEGRAM and (what.reply.start_payload is not None or what.reply.own_phone):
+        return _telegram(session, sealer, what, again=again)
+    if reading.intents == ("opt_in",) and not _allow(session, what, source=_source(what.reply), wording="mulai"):
+        return True
+    if "wrong_number" in reading.intents:
+        consent.suppress(
+            session, channel=consent.ANY_CHANNEL, address_blind=what.blind, reason="wrong_number", now=what.now,
+            household_id=what.household_id or 0, event_id=what.event_id,
+        )  # fmt: skip
+    if "child_deceased_or_moved" in reading.intents:
+        _pause_family(session, what)
+    if set(ALREADY) & set(reading.intents) and what.household_id and what.ref and what.ref.campaign_id:
+        household_says_collected(session, what.household_id, what.ref.campaign_id, what.now)
+    media = what.reply.has_media and reading.intents == ("unclear",)
+    name = "media" if media else answer_to(reading)
+    if not name or (name in ALREADY and not (what.ref and what.ref.campaign_id)):
+        return True  # nothing to say, or nothing that could be stopped
+    if again:
+        return reading.intents[0] not in ASKED_AGAIN
+    # the apology to a wrong number passes the suppression that the same reply has just made
+    return _answer(session, sealer, what, name, purpose="stop_confirmation" if name == "wrong_number" else "answer")
+
+
+def _stop(session: Session, sealer: Sealer, what: Heard) -> bool:
+    """A sure stop is kept as one; an unsure one pauses the address until somebody has read it."""
+    sure = what.reading.opt_out
+    told = _has_stopped(session, what) if sure else is_suppressed(session, what.channel, what.blind, 0, what.now)
+    if sure:
+        consent.stop(
+            session, channel=what.channel, address_blind=what.blind, source=_source(what.reply),
+            wording=_wording(what), now=what.said_at, event_id=what.event_id,
+        )  # fmt: skip
+    else:
+        # the reason of a stop, so that MULAI, or staff after reading, lifts it the same way
+        consent.suppress(
+            session, channel=consent.ANY_CHANNEL, address_blind=what.blind, reason="opt_out", now=what.now,
+            event_id=what.event_id,
+        )  # fmt: skip
+    if "wrong_number" in what.reading.intents and what.household_id:
+        consent.suppress(
+            session, channel=consent.ANY_CHANNEL, address_blind=what.blind, reason="wrong_number", now=what.now,
+            household_id=what.household_id, event_id=what.event_id,
+        )  # fmt: skip
+    if "child_deceased_or_moved" in what.reading.intents:
+        _pause_family(session, what)
+    if told:
+        return True  # one confirmation is enough
+    return _answer(session, sealer, what, "stop" if sure else "how_to_stop", purpose="stop_confirmation")
+
+
+def _has_stopped(session: Session, what: Heard) -> bool:
+    """Whether the newest thing this person decided was to stop."""
+    newest = session.exec(
+        select(tables.ConsentEntry.decision)
+        .where(tables.ConsentEntry.address_blind == what.blind)
+        .order_by(col(tables.ConsentEntry.at).desc(), col(tables.ConsentEntry.id).desc())
+    ).first()
+    return newest == "out"
+
+
+def _allow(session: Session, what: Heard, *, source: str, wording: str) -> bool:
+    """Begin again, unless a newer stop stands; whether we may write now."""
+    consent.allow(
+        session, channel=what.channel, address_blind=what.blind, source=source, wording=wording, now=what.said_at
+    )
+    return is_suppressed(session, what.channel, what.blind, 0, what.now) is None
+
+
+def _pause_family(session: Session, what: Heard) -> None:
+    """Write to no telephone of this family until a person has spoken with them."""
+    blinds = {what.blind}
+    if what.household_id is not None:
+        blinds |= set(
+            session.exec(
+                select(tables.ContactPoint.address_blind)
+                .join(tables.Guardian, col(tables.Guardian.id) == col(tables.ContactPoint.guardian_id))
+                .where(tables.Guardian.household_id == what.household_id)
+            )
+        )
+    for blind in sorted(blinds):
+        consent.suppress(
+            session, channel=consent.ANY_CHANNEL, address_blind=blind, reason="staff", now=what.now,
+            household_id=what.household_id or 0, event_id=what.event_id,
+        )  # fmt: skip
+
+
+def _telegram(session: Session, sealer: Sealer, what: Heard, *, again: bool) -> bool:
+    """Start, or the person's own number: both are a wish to hear from us on Telegram."""
+    reply = what.reply
+    row = session.exec(
+        select(tables.Subscriber).where(
+            tables.Subscriber.channel == what.channel, tables.Subscriber.address_blind == what.blind
+        )
+    ).first()
+    if row is None:
+        row = tables.Subscriber(
+            channel=what.channel, address_blind=what.blind, sealed_address=sealer.seal("address", reply.address),
+            since=what.said_at,
+        )  # fmt: skip
+    row.place = (reply.start_payload or row.place)[:_PLACE]
+    may_write = reply.start_payload is None or _allow(session, what, source="start", wording="/start")
+    if reply.own_phone:
+        number = read_phone(f"+{reply.own_phone.lstrip('+')}").e164
+        if number is not None:
+            row.phone_blind = sealer.blind("address", number)
+            link_telegram(session, sealer, phone_blind=row.phone_blind, chat_id=reply.address, now=what.now)
+    session.add(row)
+    session.flush()
+    if not may_write or (again and not reply.own_phone):
+        return True
+    return _answer(session, sealer, what, "telegram_linked" if reply.own_phone else "telegram_start")
+
+
+def _answer(session: Session, sealer: Sealer, what: Heard, name: str, *, purpose: str = "answer") -> bool:
+    """Plan one answer from content/answers; whether it will leave. Where it cannot, a person must see the reply."""
+    if purpose == "answer" and is_suppressed(session, what.channel, what.blind, 0, what.now):
+        return False
+    try:
+        enqueue_answer(
+            session, sealer, channel=what.channel, address=what.reply.address,
+            text=answer_text(session, name, what.household_id).text, event_id=what.event_id, household_id=None,
+            now=what.now, purpose=purpose,
+        )  # fmt: skip
+    except Refused as refused:
+        # an empty office fact, or a channel without a sender: the wish itself has been acted on and stays so
+        log.warning("an automatic answer could not be planned", answer=name, code=refused.code)
+        return False
+    return True
+
+
+def _source(reply: Reply) -> str:
+    return "provider" if reply.opt_out_mark else "reply"
+
+
+def _wording(what: Heard) -> str:
+    """The word or act of a stop, for the record; never a free text."""
+    if what.reply.opt_out_mark:
+        return "tanda penyedia"
+    if what.reply.intent:
+        return "tombol"
+    said = what.reading.normalised
+    return said if said in shipped_words().stop.alone else "kalimat"
+
+
+def _id(row: tables.Conversation) -> int:
+    assert row.id is not None, "the row has been flushed"
+    return row.id
+
+
+__all__ = ["Heard", "blocked", "heard", "read_reply", "shipped_words"]

@@ -1,0 +1,88 @@
+"""What staff do in the inbox: answer, and close. Both leave an audit entry without the text."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from broadcaster.consent.queries import is_suppressed
+from broadcaster.domain.message import ChannelKind
+from broadcaster.errors import BadInput, Blocked, NotFound
+from broadcaster.office.queries import require
+from broadcaster.office.service import audit
+from broadcaster.outbox.service import enqueue_answer
+from broadcaster.replies.words import mask_digits
+from broadcaster.storage.database import Database
+from broadcaster.storage.tables import Conversation
+from broadcaster.storage.types import to_micros
+
+MAY_ANSWER = ("replier", "operator", "head", "admin")
+#: WhatsApp lets us write freely for this long after the person's last text.
+WINDOW = timedelta(hours=24)
+_MOST = 1_000  # characters
+
+
+def answer(db: Database, conversation_id: int, text: str, *, by: str, now: datetime) -> int:
+    """Plan a person's answer and close the conversation; returns the message's id.
+
+    Raises `NotFound`, `NotAllowed`, `BadInput` for a text that will not do, `Blocked` when WhatsApp's window is over or the
+    family asked us to stop.
+    """
+    said = text.strip()
+    if not said:
+        raise BadInput("Jawaban masih kosong; tulis dahulu jawabannya.", code="empty_answer")
+    if len(said) > _MOST:
+        raise BadInput(f"Jawaban {len(said)} huruf; paling banyak {_MOST}, persingkat.", code="answer_too_long")
+    if mask_digits(said) != said:
+        raise BadInput("Jawaban memuat nomor seperti NIK atau nomor KK; hapus nomor itu.", code="answer_has_nik")
+    with db.write() as session:
+        member = require(session, by, MAY_ANSWER)
+        row = _open(session, conversation_id)
+        if row.channel == ChannelKind.WHATSAPP and now - row.last_at > WINDOW:
+            raise Blocked(
+                "Sudah lebih dari 24 jam sejak balasan terakhir, WhatsApp tidak menerima jawaban lagi; "
+                "hubungi keluarga ini lewat nomor layanan.",
+                code="window_over",
+            )
+        if is_suppressed(session, row.channel, row.address_blind, 0, now):
+            raise Blocked(
+                "Nomor ini minta tidak dikirimi pesan; hubungi lewat nomor layanan bila memang perlu.",
+                code="suppressed",
+            )
+        message_id = enqueue_answer(
+            session,
+            db.sealer,
+            channel=row.channel,
+            address=db.sealer.open("address", row.sealed_address),
+            text=said,
+            event_id=None,
+            household_id=row.household_id,
+            now=now,
+            key=f"s|{conversation_id}|{to_micros(now)}",
+        )
+        if message_id is None:
+            raise Blocked("Jawaban ini baru saja dikirim; tunggu sebentar.", code="answered_twice")
+        _close(session, row, by=member.username, now=now, action="inbox.answered")
+    return message_id
+
+
+def close(db: Database, conversation_id: int, *, by: str, now: datetime) -> None:
+    """Nothing more is to be done here. Raises `NotFound`, `NotAllowed`."""
+    with db.write() as session:
+        member = require(session, by, MAY_ANSWER)
+        _close(session, _open(session, conversation_id), by=member.username, now=now, action="inbox.closed")
+
+
+def _open(session: Session, conversation_id: int) -> Conversation:
+    row = session.get(Conversation, conversation_id)
+    if row is None:
+        raise NotFound(f"Tidak ada percakapan nomor {conversation_id}; lihat `broadcaster inbox list`.")
+    return row
+
+
+def _close(session: Session, row: Conversation, *, by: str, now: datetime, action: str) -> None:
+    row.state = "closed"
+    session.add(row)
+    session.flush()
+    audit(session, at=now, staff=by, action=action, entity=f"conversation:{row.id}", data={"channel": row.channel})

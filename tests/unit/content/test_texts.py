@@ -1,0 +1,113 @@
+"""The office's texts as they ship: every rule holds, for families as they occur."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from broadcaster.domain.message import ChannelKind
+from broadcaster.rendering.lint import RULES, check
+from broadcaster.rendering.rules import (
+    BUTTON_INTENTS,
+    FAMILY,
+    PLACEHOLDERS,
+    SAMPLE_FAMILIES,
+    SAMPLE_VALUES,
+    fill,
+    segments,
+)
+from broadcaster.rendering.source import Source, read
+from broadcaster.replies.rules import ANSWERS
+from broadcaster.shipped import content_dir
+
+MESSAGES = sorted((content_dir() / "messages").glob("*.toml"))
+ANSWER_FILES = sorted((content_dir() / "answers").glob("*.toml"))
+
+
+def _source(path: Path, prefix: str = "") -> Source:
+    source, problems = read(f"{prefix}{path.stem}", path.read_text(encoding="utf-8"))
+    assert source is not None, problems
+    return source
+
+
+def test_nothing_shipped_has_a_finding() -> None:
+    assert check(content_dir()) == []
+
+
+def test_the_promised_messages_are_there_with_every_channel() -> None:
+    keys = {path.stem for path in MESSAGES}
+    assert keys == {
+        "ambil-kartu-1", "ambil-kartu-2", "belum-punya-kartu-1", "menjelang-lima-1", "habis-masa-berlaku-1",
+        "layanan-whatsapp-1",
+    }  # fmt: skip
+    for path in MESSAGES:
+        assert set(_source(path).texts) == set(ChannelKind)
+
+
+@pytest.mark.parametrize("path", MESSAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("family", SAMPLE_FAMILIES, ids=lambda family: family["anak"])
+def test_an_sms_fits_one_segment_for_usual_families(path: Path, family: dict[str, str]) -> None:
+    found = segments(fill(_source(path).texts["sms"], family))
+    assert (found.encoding, found.segments) == ("gsm7", 1), found
+
+
+@pytest.mark.parametrize("path", MESSAGES, ids=lambda path: path.stem)
+def test_whatsapp_has_room_for_long_values(path: Path) -> None:
+    long = {
+        **SAMPLE_VALUES,
+        "ortu": "Bapak/Ibu Muhammad Taufik Hidayatullah Siregar",
+        "anak": "Muhammad, Siti, Yohanes, dan M. Rizki",
+        "tempat": "loket Dukcapil, Jl. Jenderal Sudirman, Arga Makmur",
+        "jam": "Senin-Kamis pukul 08.00-15.00 WIB, Jumat pukul 08.00-15.30 WIB",
+        "syarat": "KTP-el orang tua, KK asli, dan surat kuasa bila diwakilkan",
+        "latar": "merah untuk Muhammad dan Siti, biru untuk Yohanes",
+        "lama": "paling lama 7 hari kerja",
+    }
+    assert len(fill(_source(path).texts["whatsapp"], long)) <= 1024
+
+
+@pytest.mark.parametrize("path", MESSAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("channel", sorted(ChannelKind))
+def test_a_family_on_the_island_is_never_sent_to_the_mainland(path: Path, channel: str) -> None:
+    island = {**SAMPLE_VALUES, "tempat": "kantor Camat Enggano", "desa": "Desa Malakoni"}
+    assert "Arga Makmur" not in fill(_source(path).texts[channel], island)
+
+
+@pytest.mark.parametrize("path", MESSAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("channel", sorted(ChannelKind))
+def test_a_shared_telephone_reads_well_and_names_nobody(path: Path, channel: str) -> None:
+    shared = {**SAMPLE_VALUES, "ortu": "Bapak/Ibu", "anak": "anak Bapak/Ibu"}
+    text = fill(_source(path).texts[channel], shared)
+    assert "Rizki" not in text
+    assert "Sri" not in text
+    assert "Bapak/Ibu Bapak/Ibu" not in text
+
+
+def test_every_automatic_answer_has_its_text() -> None:
+    have = {path.stem for path in ANSWER_FILES}
+    need = set(ANSWERS.values()) | {"stop", "how_to_stop", "media", "telegram_start", "telegram_linked"}
+    assert have == need
+
+
+@pytest.mark.parametrize("path", ANSWER_FILES, ids=lambda path: path.stem)
+def test_an_answer_needs_office_facts_alone(path: Path) -> None:
+    source = _source(path, "answer:")
+    assert set(source.variables) <= set(PLACEHOLDERS) - FAMILY
+    assert len(fill(source.texts["whatsapp"], SAMPLE_VALUES)) <= 1024
+
+
+@pytest.mark.parametrize("name", ["stop", "how_to_stop"])
+def test_a_stop_is_confirmed_even_while_office_facts_are_empty(name: str) -> None:
+    source = _source(content_dir() / "answers" / f"{name}.toml", "answer:")
+    assert source.variables == ()
+    assert "MULAI" in source.texts["telegram"]
+
+
+def test_the_page_for_the_office_lists_every_placeholder_and_every_rule() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "texts.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `\{(\w+)\}` \| ([^|]+) \| [^|]+ \|$", page, re.MULTILINE))
+    assert rows == {name: meaning for name, (meaning, _) in PLACEHOLDERS.items()}
+    assert all(f"`{rule.name}`" in page for rule in RULES)
+    assert all(f"`{intent}`" in page for intent in BUTTON_INTENTS)
