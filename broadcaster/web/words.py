@@ -1,0 +1,214 @@
+"""The words staff read for what the program calls by code, one table per thing.
+
+A code without a word shows as itself: a new code is seen and named, never hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from broadcaster.domain.message import ChannelKind, Status
+from broadcaster.results.document import ResultDocument
+from broadcaster.settings import Mode
+from broadcaster.web import formats
+
+
+@dataclass(frozen=True)
+class Word:
+    """What staff see: the word, the shape drawn beside it (never colour alone), and what it means in one sentence."""
+
+    word: str
+    shape: str
+    meaning: str = ""
+
+
+STATUS: dict[str, Word] = {
+    Status.READ: Word("Dibaca", "read", "Dibuka oleh penerima, menurut penyedia."),
+    Status.DELIVERED: Word("Sampai", "delivered", "Sampai di ponsel penerima, menurut penyedia."),
+    Status.SENT: Word("Terkirim", "sent", "Sudah diteruskan oleh penyedia. Belum ada kabar sampai."),
+    Status.ACCEPTED: Word("Diterima penyedia", "accepted", "Penyedia sudah menerima pesan. Belum ada kabar sampai."),
+    Status.SENDING: Word("Sedang dikirim", "sending", "Sedang diserahkan kepada penyedia."),
+    Status.CLAIMED: Word("Segera dikirim", "claimed", "Sudah diambil dari antrean, belum diserahkan."),
+    Status.PLANNED: Word("Antrean", "planned", "Menunggu giliran kirim."),
+    Status.UNKNOWN: Word(
+        "Tidak diketahui", "unknown", "Mungkin sampai, mungkin tidak. Tidak dikirim ulang sebelum petugas memutuskan."
+    ),
+    Status.FAILED: Word("Gagal", "failed", "Ditolak dan tidak dicoba lagi."),
+    Status.SUPPRESSED: Word("Tidak boleh dikirim", "suppressed", "Keluarga minta berhenti, atau aturan melarang."),
+    Status.EXPIRED: Word("Lewat waktu", "expired", "Tidak dikirim karena waktunya sudah lewat."),
+    Status.CANCELLED: Word("Dibatalkan", "cancelled", "Tidak dikirim karena tidak perlu lagi."),
+}
+
+FLOW: dict[str, Word] = {
+    "arrived": Word("Sampai atau dibaca", "delivered"),
+    "gone": Word("Diserahkan, belum ada kabar sampai", "sent"),
+    "waiting": Word("Menunggu dikirim", "planned"),
+    "look": Word("Gagal atau tidak diketahui", "failed"),
+    "unsent": Word("Tidak dikirim", "cancelled"),
+}
+
+CHANNEL: dict[str, str] = {
+    ChannelKind.TELEGRAM: "Telegram",
+    ChannelKind.WHATSAPP: "WhatsApp",
+    ChannelKind.SMS: "SMS",
+    ChannelKind.VILLAGE_LIST: "Daftar petugas desa",
+}
+
+#: What a channel's receipts are worth; shown under the table by channel.
+CHANNEL_NOTE: dict[str, str] = {
+    ChannelKind.TELEGRAM: "Telegram tidak memberi kabar sampai; “diterima penyedia” adalah kabar terakhirnya.",
+    ChannelKind.SMS: "Kabar sampai dari SMS di Indonesia kurang dapat dipegang.",
+}
+
+CAMPAIGN: dict[str, Word] = {
+    "draft": Word("Draf", "planned", "Belum disetujui. Belum ada yang dikirim."),
+    "approved": Word("Disetujui", "claimed", "Sudah disetujui, belum dimulai."),
+    "running": Word("Berjalan", "sending", "Pesan dikirim menurut jadwal."),
+    "paused": Word("Dijeda", "paused", "Tidak ada pesan baru yang dikirim sampai dilanjutkan."),
+    "finished": Word("Selesai", "delivered", "Semua pesan sudah mendapat keadaan akhir."),
+    "stopped": Word("Dihentikan", "suppressed", "Dihentikan petugas. Tidak dapat dilanjutkan."),
+}
+
+MODE: dict[str, str] = {
+    Mode.REHEARSAL: "Latihan. Semua pesan hanya ke penyedia tiruan di komputer ini.",
+    Mode.TRIAL: "Uji coba. Hanya petugas dan penerima uji yang dapat dikirimi pesan.",
+}
+
+VERDICT: dict[str, Word] = {
+    "success": Word("Terbukti menambah", "delivered", "Kartu yang diambil bertambah karena pesan ini."),
+    "harm": Word("Justru berkurang", "failed", "Kartu yang diambil berkurang. Periksa sebelum mengirim lagi."),
+    "unproven": Word("Hasil belum jelas", "unknown", "Datanya belum cukup untuk memastikan."),
+    "precise_null": Word("Hampir tidak menambah", "cancelled", "Kalaupun ada tambahan, jumlahnya kecil."),
+    "interim": Word("Masih diamati", "expired", "Waktu pengamatan belum selesai."),
+    "no_lot": Word("Tanpa undian", "unknown", "Urutan kirim kampanye ini tidak diundi."),
+    "no_comparison": Word("Tanpa pembanding", "unknown", "Belum ada keluarga yang dapat dibandingkan."),
+}
+
+TRUST: dict[str, Word] = {
+    "green": Word("Dapat dipercaya", "delivered", "Semua pemeriksaan data lulus."),
+    "yellow": Word("Percaya dengan catatan", "unknown", "Ada catatan yang perlu dibaca bersama hasil ini."),
+    "red": Word("Jangan dipakai", "failed", "Pemeriksaan data gagal, maka angkanya tidak ditampilkan."),
+}
+
+#: What was done to a campaign, told once on the page that follows.
+DONE: dict[str, str] = {
+    "jeda": "Kampanye dijeda. Tidak ada pesan baru yang dikirim; yang sedang diserahkan tetap selesai.",
+    "lanjut": "Kampanye dilanjutkan. Pesan dikirim lagi menurut jadwal.",
+    "henti": "Kampanye dihentikan. Pesan yang masih dalam antrean tidak akan dikirim.",
+}
+
+#: Sentences for answers that are not a page; by HTTP status.
+PROBLEM: dict[int, tuple[str, str]] = {
+    400: ("Permintaan tidak dapat dibaca", "Kembali ke halaman sebelumnya, lalu coba lagi."),
+    403: ("Tidak diizinkan", "Akun Anda tidak boleh melakukan ini. Mintalah bantuan admin."),
+    404: ("Halaman tidak ditemukan", "Alamatnya mungkin salah tulis, atau halamannya sudah tidak ada."),
+    405: ("Halaman tidak ditemukan", "Alamat ini tidak dapat dibuka secara langsung."),
+    413: ("Kiriman terlalu besar", "Isi formulir melebihi batas. Pendekkan isinya, lalu coba lagi."),
+    500: ("Ada gangguan pada sistem", "Coba lagi sebentar lagi. Bila tetap terjadi, beri tahu admin."),
+}
+FORGED = (
+    "Formulir ditolak",
+    "Formulir ini tidak berasal dari halaman kami. Buka kembali alamat ini, lalu coba lagi.",
+)
+
+
+#: A message's reason code -> why it was not sent, or what went wrong.
+REASON: dict[str, str] = {
+    "expired": "Waktunya lewat sebelum dapat dikirim",
+    "campaign_stopped": "Kampanye dihentikan",
+    "campaign_paused": "Kampanye sedang dijeda",
+    "sender_paused": "Pengirim sedang berhenti sementara",
+    "suppressed": "Keluarga ada di daftar jangan kirim",
+    "address_invalid": "Nomor atau alamatnya tidak dapat dipakai",
+    "mode_trial": "Masa uji coba: hanya petugas dan penerima uji yang dikirimi",
+    "card_not_due": "Kartunya sudah diurus atau sudah diambil",
+    "children_changed": "Sebagian kartu sudah diambil, pesannya disusun ulang",
+    "outside_hours": "Menunggu jam kirim",
+    "household_cap": "Keluarga sudah cukup menerima pesan minggu ini",
+    "daily_tier": "Jatah harian WhatsApp sudah habis",
+    "cannot_render": "Isian pesannya belum lengkap",
+    "error": "Ada kesalahan pada sistem",
+    "deferred": "Belum dapat diserahkan, dicoba lagi otomatis",
+    "no_answer": "Penyedia tidak memberi jawaban yang pasti",
+    "says_collected": "Keluarga mengabari bahwa kartunya sudah diambil",
+    "restored": "Jatuh tempo sebelum data dipulihkan dari cadangan",
+}
+_REASON_WITH_CODE: dict[str, str] = {
+    "rejected": "Ditolak penyedia (kode {code}).",
+    "receipt": "Penyedia mengabarkan gagal (kode {code}).",
+}
+
+
+def reason(code: str, code_sentences: Mapping[str, str]) -> str:
+    """Why, for a reason code of a message; an unknown one shows itself. `code_sentences`: "<channel>:<code>" -> sentence."""
+    kind, _, detail = code.partition(":")
+    if kind not in _REASON_WITH_CODE or not detail:
+        return REASON.get(kind, code)
+    # the counts are over all channels, and one code means the same on each channel of its provider
+    known = (code_sentences.get(f"{channel}:{detail}") for channel in CHANNEL)
+    sentence = next((text for text in known if text), _REASON_WITH_CODE[kind])
+    return sentence.format(code=detail, channel="saluran ini")
+
+
+ALERT: dict[str, str] = {
+    "campaign_paused": "Sebuah kampanye dijeda otomatis.",
+    "campaign_cannot_plan": "Kampanye {subject} tidak dapat menyiapkan kiriman berikutnya.",
+    "answer_refused": "Jawaban otomatis lewat {channel} tidak terkirim.",
+    "sender_stopped": "Pengiriman lewat {channel} berhenti.",
+}
+
+
+def alert(kind: str, subject: str, data: Mapping[str, object], code_sentences: Mapping[str, str]) -> tuple[str, str]:
+    """What an open alert asks people to look at, and what the provider's code means; an unknown kind shows itself."""
+    channel, code = str(data.get("channel", "")), str(data.get("code", ""))
+    name = CHANNEL.get(channel, channel)
+    title = ALERT[kind].format(channel=name, subject=subject) if kind in ALERT else f"Periksa: {kind} ({subject})."
+    if not channel or not code:
+        return title, f"Sebab: {code}." if code else ""
+    unknown = "Kode dari penyedia: {code}."
+    return title, code_sentences.get(f"{channel}:{code}", unknown).format(code=code, channel=name)
+
+
+def cell(name: str) -> str:
+    """`1/1/kantor` (cohort, tier, place of a lot's cell) as people say it."""
+    cohort, tier, place = [*name.split("/", 2), "", ""][:3]
+    return f"Angkatan {cohort}, pelayanan {place}" + ("" if tier in ("", "1") else f", prioritas {tier}")
+
+
+FUNNEL: dict[str, str] = {
+    "randomised_households": "Keluarga yang ikut undian",
+    "randomised_children": "Anak yang ikut undian",
+    "messaged_households": "Keluarga yang pesannya sudah diterima penyedia",
+    "delivered_households": "Keluarga yang pesannya sampai, menurut WhatsApp",
+    "collected_children": "Anak yang kartunya sudah diambil",
+    "applied_children": "Anak yang kartunya sudah diajukan",
+}
+
+
+def not_claimed(result: ResultDocument) -> list[str]:
+    """What this result does not say; the first lines are the ones its reader most likely assumes."""
+    lines = []
+    if result["verdict"] in ("no_lot", "no_comparison"):
+        lines.append("Bahwa pesan menjadi sebab kartu diambil: untuk itu perlu undian dan pembanding.")
+    lines += [
+        f"Apa yang terjadi sesudah {result['d_days']} hari.",
+        "Bahwa jumlah kartu bertambah untuk seterusnya: pada akhirnya semua keluarga dikirimi pesan, jadi sebagian "
+        "mungkin hanya datang lebih cepat.",
+        "Pengaruh satu pesan atau satu saluran saja: yang diukur adalah seluruh rangkaian pesan.",
+        "Pengaruh bagi keluarga yang tidak punya nomor telepon sendiri.",
+    ]
+    if result["always_send"]:
+        count = formats.number(result["always_send"])
+        lines.append(
+            f"Pengaruh bagi {count} keluarga yang langsung dikirimi tanpa undian karena tenggatnya sudah dekat."
+        )
+    if result["cells_without_comparison"]:
+        count = formats.number(result["cells_without_comparison"])
+        lines.append(f"Pengaruh di {count} kelompok yang tidak punya pembanding.")
+    return lines
+
+
+def wave(number: int) -> str:
+    """A wave's name; number 0 holds the families outside the lot, who are written to at once."""
+    return f"Gelombang {number}" if number else "Di luar undian"
