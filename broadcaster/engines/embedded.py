@@ -1,0 +1,50 @@
+"""The embedded engine: APScheduler as an in-memory ticker in one process.
+
+Schedules are constants of `jobs.py` and due times are rows; nothing is pickled, nothing is remembered by the scheduler. A tick
+that is missed is made up by the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from broadcaster.jobs import JOBS, Job, Running, run
+
+
+async def run_until_stopped(running: Running) -> None:
+    """Run every job at its interval until `running.stop` is set; then wait for what is under way."""
+    under_way: set[asyncio.Task[object]] = set()
+
+    async def tracked(job: Job) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        under_way.add(task)
+        try:
+            await run(job, running)
+        finally:
+            under_way.discard(task)
+
+    scheduler = AsyncIOScheduler(timezone=running.app.settings.zone)
+    for job in JOBS:
+        scheduler.add_job(
+            tracked,
+            "interval",
+            args=(job,),
+            seconds=job.every.total_seconds(),
+            id=job.name,
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,
+            replace_existing=True,
+        )
+    scheduler.start()
+    try:
+        await running.stop.wait()
+    finally:
+        scheduler.pause()
+        if under_way:
+            # drains see `stop`, give their rows back and wait for their calls; the scheduler would cancel them instead
+            await asyncio.wait(under_way)
+        scheduler.shutdown(wait=False)

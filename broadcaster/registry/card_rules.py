@@ -1,0 +1,162 @@
+"""How a card moves: what a row says about it, which of the two cards it is about, and what may follow what. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from broadcaster.domain.card import CardKind, CardStatus, kind_due
+from broadcaster.domain.people import birthday
+
+#: A card moves forward through these; an earlier one than the register knows is history or a conflict.
+_ORDER = (
+    CardStatus.NOT_REGISTERED,
+    CardStatus.APPLIED,
+    CardStatus.INCOMPLETE,
+    CardStatus.IN_PROCESS,
+    CardStatus.PRINTED,
+    CardStatus.COLLECTED,
+)
+#: These end a card: a rejection before it was printed, the others at any time.
+_ENDS: Mapping[CardStatus, frozenset[CardStatus]] = {
+    CardStatus.REJECTED: frozenset(_ORDER[:4]),
+    CardStatus.EXPIRED: frozenset(_ORDER),
+    CardStatus.VOID: frozenset({*_ORDER, CardStatus.REJECTED, CardStatus.EXPIRED}),
+}
+#: Status -> those it may follow.
+FOLLOWS: Mapping[CardStatus, frozenset[CardStatus]] = {
+    **{status: frozenset(_ORDER[:place]) for place, status in enumerate(_ORDER)},
+    **_ENDS,
+}
+#: Statuses whose day is measured or shown: without one, the day the data speak until is taken and reported.
+_DAY_MATTERS = frozenset({CardStatus.APPLIED, CardStatus.PRINTED, CardStatus.COLLECTED})
+
+#: From here on an event about a child whose first card is finished is about the next one, with photo.
+_RENEWAL = timedelta(days=183)
+
+_WORDS: Mapping[CardStatus, str] = {
+    CardStatus.NOT_REGISTERED: "belum terdaftar",
+    CardStatus.APPLIED: "diajukan",
+    CardStatus.INCOMPLETE: "berkas belum lengkap",
+    CardStatus.IN_PROCESS: "diproses",
+    CardStatus.PRINTED: "dicetak",
+    CardStatus.COLLECTED: "diambil",
+    CardStatus.REJECTED: "ditolak",
+    CardStatus.EXPIRED: "habis masa berlaku",
+    CardStatus.VOID: "tidak berlaku",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A card reached `status` on `on`; not `dated` = the file gave no day, so `on` is the day the data speak until."""
+
+    status: CardStatus
+    on: date
+    dated: bool
+
+
+@dataclass(slots=True)
+class CardState:
+    """A card as the register knows it, with the first day of each status it went through. Changed by `advance`."""
+
+    status: CardStatus
+    since: date
+    days: dict[CardStatus, date]
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """An event that the register contradicts: a code of `problems.CONFLICTS` and the parts of its sentence."""
+
+    code: str
+    parts: Mapping[str, str]
+
+
+def events_of(
+    word: CardStatus | None, dated: Mapping[CardStatus, date], data_until: date
+) -> tuple[tuple[Event, ...], bool, bool]:
+    """The events of one row in the order of a card's life; whether a day that matters lacks; whether days disagree.
+
+    A status word that a date column already goes beyond says nothing new.
+    """
+    events = {status: Event(status, day, True) for status, day in dated.items()}
+    furthest = max((_ORDER.index(status) for status in dated), default=-1)
+    undated = False
+    if word is not None and (word in _ENDS or _ORDER.index(word) > furthest):
+        events[word] = Event(word, data_until, False)
+        undated = word in _DAY_MATTERS
+    ordered = sorted(events.values(), key=_rank)
+    days = [event.on for event in ordered if event.dated]
+    return tuple(ordered), undated, days != sorted(days)
+
+
+def kind_of(birth: date, events: Sequence[Event], cards: Mapping[CardKind, CardState], today: date) -> CardKind | None:
+    """Which card the events of one row are about; None when the child was not of an age for any.
+
+    The kind due on the day it was printed or else collected; without either, the kind due today. In the half year
+    before the fifth birthday, when the first card is finished already, the events are about the card with photo.
+    """
+    days = {event.status: event.on for event in events if event.dated}
+    dated = days.get(CardStatus.PRINTED) or days.get(CardStatus.COLLECTED)
+    day = dated or today
+    kind = kind_due(birth, day)
+    if kind is CardKind.PHOTO and dated is None and events[-1].status is CardStatus.EXPIRED:
+        return CardKind.NO_PHOTO  # what has expired before the 17th birthday is the first card
+    first = cards.get(CardKind.NO_PHOTO)
+    if kind is not CardKind.NO_PHOTO or first is None or day < birthday(birth, 5) - _RENEWAL:
+        return kind
+    top = events[-1].status
+    finished = first.status in (CardStatus.COLLECTED, CardStatus.EXPIRED)
+    overtaken = first.status is CardStatus.PRINTED and _rank(events[-1]) < _ORDER.index(CardStatus.PRINTED)
+    later = first.since < min(event.on for event in events)
+    return CardKind.PHOTO if later and (finished or overtaken) and top is not CardStatus.VOID else kind
+
+
+def advance(card: CardState, events: Sequence[Event]) -> tuple[list[Event], list[Clash]]:
+    """Move the card on; returns the events that are new to the register and those it contradicts. `card` is changed.
+
+    Forward only. A dated earlier step that the register did not know yet is added as history; the card stays.
+    """
+    new: list[Event] = []
+    clashes: list[Clash] = []
+    for event in events:
+        known = card.days.get(event.status, card.since if event.status is card.status else None)
+        if known is not None:
+            if event.dated and known != event.on:
+                clashes.append(_differs(event, known))
+        elif card.status in FOLLOWS[event.status]:
+            card.status, card.since = event.status, event.on
+            card.days[event.status] = event.on
+            new.append(event)
+        elif event.dated and _is_history(event, card):
+            card.days[event.status] = event.on
+            new.append(event)
+        else:
+            clashes.append(Clash("status_back", {"known": _WORDS[card.status], "told": _WORDS[event.status]}))
+    return new, clashes
+
+
+def _rank(event: Event) -> int:
+    return _ORDER.index(event.status) if event.status in _ORDER else len(_ORDER)
+
+
+def _is_history(event: Event, card: CardState) -> bool:
+    """An earlier step than the card's, on a day before everything that follows it."""
+    later = [day for status, day in card.days.items() if _before(event.status, status)]
+    return _before(event.status, card.status) and event.on <= min([card.since, *later])
+
+
+def _before(status: CardStatus, other: CardStatus) -> bool:
+    """Whether a card may have gone through `status` on its way to `other`."""
+    if status not in _ORDER or status is CardStatus.NOT_REGISTERED:
+        return False
+    return other not in _ORDER or _ORDER.index(status) < _ORDER.index(other)
+
+
+def _differs(event: Event, known: date) -> Clash:
+    return Clash(
+        "date_differs",
+        {"known": _WORDS[event.status], "known_day": f"{known:%d-%m-%Y}", "told_day": f"{event.on:%d-%m-%Y}"},
+    )
