@@ -6,21 +6,19 @@ Each function may run at any moment and any number of times: unique keys make a 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
-from broadcaster.audience.queries import Address, usable_addresses
 from broadcaster.campaigns.cohorts import sends_on
 from broadcaster.campaigns.definition import Definition, Step
+from broadcaster.campaigns.families import Family, families_of
 from broadcaster.campaigns.rules import next_day
 from broadcaster.campaigns.service import SYSTEM, get
 from broadcaster.clock import today as day_of
-from broadcaster.domain.card import DUE, CardKind, CardStatus, Occasion, valid_until
 from broadcaster.domain.message import ChannelKind
 from broadcaster.domain.timetable import Timetable
 from broadcaster.errors import Refused
@@ -35,14 +33,10 @@ from broadcaster.storage.tables import (
     Amendment,
     Assignment,
     Campaign,
-    Card,
-    Child,
     Cohort,
-    Enrolment,
     Household,
     Message,
     Sender,
-    Village,
     Wave,
 )
 
@@ -150,17 +144,6 @@ def _open(session: Session, context: Context, cohort: Cohort, wave: Wave, waves:
     )
 
 
-@dataclass(frozen=True)
-class Family:
-    """A household of a wave as it is now: where merged households ended up, and their cards that are still due."""
-
-    root: int
-    village_code: str
-    children: tuple[tuple[int, int, str], ...]  # (child id, card id, occasion)
-    last_day: date  # after it the text would be wrong about one of the children
-    addresses: Mapping[str, Address]
-
-
 def _plan_step(session: Session, sealer: Sealer, context: Context, cohort: Cohort, wave: Wave, step: Step) -> int:
     members = session.exec(
         select(Assignment.household_id)
@@ -173,68 +156,28 @@ def _plan_step(session: Session, sealer: Sealer, context: Context, cohort: Cohor
         # within a wave the stored order is sent
         .order_by(col(Assignment.rank), col(Assignment.household_id))
     ).all()
-    families = _families(session, cohort, members, context.now, context.today)
+    families = families_of(session, cohort, members, context.now, context.today)
     written = _already_written(session, cohort, step.message, families)
+    taken = _taken(session, cohort, step.message)
     messages = [
         message
         for family in families
         if family.root not in written
-        and (message := _message(sealer, context, cohort, step, family, first_hop=0)) is not None
+        and (message := _message(sealer, context, cohort, step, family, taken, first_hop=0)) is not None
     ]
     return enqueue(session, messages, context.now)
 
 
-#: Up to so many households are asked for by id.
-_FEW = 500
-
-
-def _families(session: Session, cohort: Cohort, members: Iterable[int], now: datetime, today: date) -> list[Family]:
-    """The households of a wave that still have a due card, in the wave's order."""
-    aliases = dict(
-        session.exec(select(Household.id, Household.alias_of).where(col(Household.alias_of).is_not(None))).all()
-    )
-    roots = list(dict.fromkeys(aliases.get(member) or member for member in members))
-    # a few households are asked for by id, a whole wave of thousands is read as it stands in the tables
-    among = {*roots, *(alias for alias, root in aliases.items() if root in set(roots))} if len(roots) <= _FEW else None
-    enrolled = (
-        select(Enrolment, Card, Child)
-        .join(Card, col(Card.id) == col(Enrolment.card_id))
-        .join(Child, col(Child.id) == col(Enrolment.child_id))
-        .where(Enrolment.cohort_id == cohort.id)
-        .order_by(col(Child.birth_date), col(Child.id))
-    )
-    homes = select(Household.id, Village.code).join(Village, col(Village.id) == col(Household.village_id))
-    if among is not None:
-        enrolled = enrolled.where(col(Enrolment.household_id).in_(sorted(among)))
-        homes = homes.where(col(Household.id).in_(sorted(among)))
-    grouped: dict[int, list[tuple[int, int, str]]] = defaultdict(list)
-    stopped: set[int] = set()
-    last_days: dict[int, date] = {}
-    for enrolment, card, child in session.exec(enrolled):
-        root = aliases.get(enrolment.household_id) or enrolment.household_id
-        if enrolment.stopped:
-            stopped.add(root)
-            continue
-        last_day = _last_day(Occasion(enrolment.occasion), CardKind(card.kind), child.birth_date)
-        still_due = not child.excluded and CardStatus(card.status) in DUE[Occasion(enrolment.occasion)]
-        if still_due and last_day >= today:
-            grouped[root].append((enrolment.child_id, enrolment.card_id, enrolment.occasion))
-            last_days[root] = min(last_day, last_days.get(root, last_day))
-    wanted = [root for root in roots if root in grouped and root not in stopped]
-    addresses, silenced = usable_addresses(session, now, wanted if len(roots) <= _FEW else None)
-    villages = dict(session.exec(homes).all())
-    return [
-        Family(root, villages.get(root, ""), tuple(grouped[root]), last_days[root], addresses.get(root, {}))
-        for root in wanted
-        if addresses.get(root) or root not in silenced
-    ]
-
-
-def _last_day(occasion: Occasion, kind: CardKind, birth: date) -> date:
-    """The last day on which the occasion's text is true: the card it speaks about ends, or the birthday comes."""
-    if occasion is Occasion.TURNING_FIVE:
-        return valid_until(CardKind.NO_PHOTO, birth)
-    return valid_until(kind, birth)
+def _taken(session: Session, cohort: Cohort, step: str) -> dict[bytes, int]:
+    """Which household has which address in this step: one telephone gets a step once, the next family goes elsewhere."""
+    return {
+        blind: household or 0
+        for blind, household in session.exec(
+            select(Message.address_blind, Message.household_id).where(
+                Message.cohort_id == cohort.id, Message.step == step
+            )
+        )
+    }
 
 
 def _already_written(session: Session, cohort: Cohort, step: str, families: Sequence[Family]) -> set[int]:
@@ -261,9 +204,19 @@ def _already_written(session: Session, cohort: Cohort, step: str, families: Sequ
 
 
 def _message(
-    sealer: Sealer, context: Context, cohort: Cohort, step: Step, family: Family, *, first_hop: int
+    sealer: Sealer,
+    context: Context,
+    cohort: Cohort,
+    step: Step,
+    family: Family,
+    taken: dict[bytes, int],
+    *,
+    first_hop: int,
 ) -> NewMessage | None:
-    """The family's message on the first channel of the step's order that reaches it; None when no channel does."""
+    """The family's message on the first channel of the step's order that reaches it; None when no channel does.
+
+    An address in `taken` that belongs to another household is passed over; the one chosen is added.
+    """
     for hop, channel in enumerate(step.channels):
         if hop < first_hop or channel not in context.senders:
             continue
@@ -275,6 +228,8 @@ def _message(
         else:
             continue
         lineage, number = context.campaign.lineage, cohort.number
+        if taken.setdefault(blind, family.root) != family.root:
+            continue
         due = context.table.next_open(context.now)
         return NewMessage(
             dedupe_key=dedupe_key(lineage, number, step.message, family.root, hop),
@@ -340,9 +295,10 @@ def _next_channel(session: Session, sealer: Sealer, context: Context, message: M
     if step is None:
         return []
     cohort = session.get_one(Cohort, message.cohort_id)
+    taken = _taken(session, cohort, step.message)
     found = [
-        _message(sealer, context, cohort, step, family, first_hop=message.hop + 1)
-        for family in _families(session, cohort, [message.household_id or 0], context.now, context.today)
+        _message(sealer, context, cohort, step, family, taken, first_hop=message.hop + 1)
+        for family in families_of(session, cohort, [message.household_id or 0], context.now, context.today)
     ]
     return [one for one in found if one is not None]
 

@@ -141,6 +141,7 @@ async def rehearsal(households: int, seed: int, folder: Path, say: Callable[[str
         async with aiohttp.ClientSession() as session:
             simulator = Simulator(f"http://127.0.0.1:{sim_port}", session)
             await _until_up(simulator, process)
+            _write_key(settings, seed)
             init(settings, clock.now())
             app = connect(open_app(settings, clock))
             running = Running(app)
@@ -354,6 +355,13 @@ def _settings(folder: Path, console: str, simulator: str) -> Settings:
         pace_sms=400,
         whatsapp_daily_tier=10_000,
     )
+
+
+def _write_key(settings: Settings, seed: int) -> None:
+    """A key made from the seed, so that the same seed draws the same lot. Nobody in a rehearsal exists."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.key_file.touch(mode=0o600)
+    settings.key_file.write_text(hashlib.sha256(f"rehearsal key {seed}".encode()).hexdigest() + "\n")
 
 
 def _moment(day: date, after: timedelta, settings: Settings) -> datetime:

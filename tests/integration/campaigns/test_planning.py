@@ -80,6 +80,18 @@ def test_the_first_channel_of_the_order_that_reaches_the_family_is_taken(office,
     }
 
 
+def test_families_that_share_a_number_are_not_left_out_the_next_ones_go_on_the_officers_list(office):
+    with office.db.write() as session:
+        village = make.village(session)
+        for _ in range(4):
+            family = make.family(session, office.db.sealer, village=village, phone="")
+            for channel in ("whatsapp", "sms"):
+                make.contact(session, office.db.sealer, family.guardian, channel, "+6281299999999", shared=True)
+    office.start(FILE.replace("waves = 3\nevery_days = 7", "none = true"))
+    assert office.plan() == 4
+    assert sorted(message.channel for message in _messages(office)) == ["village_list"] * 3 + ["whatsapp"]
+
+
 def test_the_second_step_follows_after_its_days_and_leaves_out_who_was_served(office, families):
     families(6)
     office.start(FILE.replace("waves = 3", "waves = 2"))

@@ -15,6 +15,7 @@ from broadcaster.domain.card import CardStatus, Occasion, always_send, kind_due
 from broadcaster.domain.people import full_years, nik_problem
 from broadcaster.domain.phone import read_phone
 from broadcaster.domain.place import Place, load_places
+from broadcaster.shipped import content_dir
 from broadcaster.simulator.district import (
     P0,
     WINDOW,
@@ -28,7 +29,6 @@ from broadcaster.simulator.district import (
     weekday_after,
 )
 from broadcaster.simulator.people import People, Planned
-from broadcaster.shipped import content_dir
 
 START = date(2026, 10, 5)  # a Monday
 END = START + timedelta(days=WINDOW - 1)

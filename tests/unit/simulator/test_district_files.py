@@ -14,9 +14,9 @@ from broadcaster.domain.card import CardStatus
 from broadcaster.domain.dates import read_date
 from broadcaster.domain.phone import read_phone
 from broadcaster.domain.place import load_places, match
+from broadcaster.shipped import content_dir
 from broadcaster.simulator import district_files
 from broadcaster.simulator.district import District, collections_until, generate
-from broadcaster.shipped import content_dir
 
 START = date(2026, 10, 5)
 _PLACES = load_places(content_dir() / "places" / "bengkulu_utara.csv")
