@@ -10,7 +10,7 @@ from functools import cached_property
 from broadcaster import clock as clocks
 from broadcaster.channels.codes import Codes, load_codes
 from broadcaster.channels.http import Transport
-from broadcaster.channels.protocol import Channel, Poller
+from broadcaster.channels.protocol import Channel, LookUp, Poller
 from broadcaster.channels.telegram import TelegramChannel, TelegramPoller
 from broadcaster.channels.twilio import SmsChannel, TwilioPoller, WhatsAppChannel
 from broadcaster.channels.twilio_client import TwilioAccount
@@ -32,7 +32,8 @@ class App:
     clock: Clock
     db: Database
     channels: dict[ChannelKind, Channel] = field(default_factory=dict)
-    pollers: list[Poller] = field(default_factory=list)
+    pollers: list[Poller] = field(default_factory=list)  # accounts whose news must be fetched: no webhook brings it
+    lookups: list[LookUp] = field(default_factory=list)  # accounts that can be asked what became of a text
     transport: Transport | None = None
 
     def now(self) -> datetime:
@@ -57,10 +58,9 @@ class App:
         found = self.codes.classify(channel, code, receipt=in_receipt)
         return CodeClass(found.kind, found.max_tries)
 
-    @cached_property
-    def dead_codes(self) -> frozenset[str]:
-        """Codes after which a household may be written to on its next channel."""
-        return self.codes.next_channel()
+    def follows(self, channel: ChannelKind, code: str, in_receipt: bool) -> bool:
+        """Whether a household may be written to on its next channel after this code."""
+        return self.codes.classify(channel, code, receipt=in_receipt).next
 
     @cached_property
     def code_sentences(self) -> Mapping[str, str]:
@@ -140,8 +140,8 @@ def connect(app: App) -> App:
             messaging_service_sid=settings.twilio_messaging_service_sid,
             public_base_url=public,
         )
+    asked = TwilioPoller(twilio, whatsapp_from=settings.twilio_whatsapp_from, sms_from=settings.twilio_sms_from)
+    app.lookups.append(asked)
     if not public:
-        app.pollers.append(
-            TwilioPoller(twilio, whatsapp_from=settings.twilio_whatsapp_from, sms_from=settings.twilio_sms_from)
-        )
+        app.pollers.append(asked)
     return app

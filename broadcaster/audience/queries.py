@@ -184,8 +184,9 @@ def usable_addresses(
             for channel in (ANY_CHANNEL, contact.channel)
             for household in (0, household_id)
         }
-        if stops & blocked:
-            silenced.add(household_id)
+        if stops & blocked.keys():
+            if any(blocked.get(stop) for stop in stops):
+                silenced.add(household_id)
         elif contact.channel not in usable[household_id]:
             usable[household_id][contact.channel] = Address(
                 contact.channel, contact.sealed_address, contact.address_blind, contact.shared

@@ -14,6 +14,7 @@ from sqlmodel import Session
 from broadcaster.audience.queries import DueHousehold
 from broadcaster.campaigns.cohorts import Placed, place, sends_on
 from broadcaster.campaigns.definition import Definition, Step
+from broadcaster.campaigns.fallback import may_arrive_twice
 from broadcaster.campaigns.rules import cell, wave_days, with_controls
 from broadcaster.campaigns.service import blocking, due, get
 from broadcaster.domain.message import ChannelKind
@@ -54,9 +55,7 @@ def dry_run(
         "cost_idr": {"low": low, "high": high},
         "days": math.ceil(audience.children / int(capacity)) if capacity.isdigit() and int(capacity) else None,
         "samples": [sample for step in definition.steps for sample in _samples(session, step)],
-        "may_arrive_twice_steps": [
-            step.message for step in definition.steps if step.fallback_after_hours and len(step.channels) > 1
-        ],
+        "may_arrive_twice_steps": [step.message for step in definition.steps if may_arrive_twice(step)],
         "blocking": [
             {"code": block.code, "message": block.message} for block in blocking(session, definition, configured)
         ],

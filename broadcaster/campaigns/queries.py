@@ -9,13 +9,14 @@ from datetime import UTC, date, datetime, time
 
 from sqlalchemy import func
 from sqlalchemy import select as columns_of
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from broadcaster.campaigns.definition import Definition
 from broadcaster.campaigns.rules import cell, with_controls
 from broadcaster.campaigns.service import get
 from broadcaster.campaigns.stories import CodeSentences, explain
-from broadcaster.domain.message import Status
+from broadcaster.domain.message import ChannelKind, Status
 from broadcaster.storage.sealed import Sealer
 from broadcaster.storage.tables import (
     Assignment,
@@ -237,15 +238,30 @@ def _waves(session: Session, campaign: Campaign, d_days: int) -> list[WaveLine]:
 
 
 def _received_twice(session: Session, campaign_id: int) -> int:
-    """Households that got one step on two channels: the first arrived after all."""
-    arrived = (
-        select(Message.household_id, Message.step)
-        .where(Message.campaign_id == campaign_id, col(Message.status).in_((Status.DELIVERED, Status.READ)))
-        .group_by(col(Message.cohort_id), col(Message.household_id), col(Message.step))
-        .having(func.count(func.distinct(Message.channel)) > 1)
-        .subquery()
-    )
-    return session.exec(select(func.count()).select_from(arrived)).one()
+    """Households and steps that two channels reached: the first arrived after all, and the next one had taken its text.
+
+    The officer's list does not count: what stands on it is no second text.
+    """
+    later = aliased(Message)
+    return session.exec(
+        select(func.count())
+        .select_from(Message)
+        .where(
+            Message.campaign_id == campaign_id,
+            col(Message.status).in_((Status.DELIVERED, Status.READ)),
+            col(Message.followed_at).is_not(None),
+            select(later.id)
+            .where(
+                col(later.cohort_id) == col(Message.cohort_id),
+                col(later.household_id) == col(Message.household_id),
+                col(later.step) == col(Message.step),
+                col(later.hop) > col(Message.hop),
+                col(later.channel) != ChannelKind.VILLAGE_LIST,
+                col(later.status).in_((Status.ACCEPTED, Status.SENT, Status.DELIVERED, Status.READ)),
+            )
+            .exists(),
+        )
+    ).one()
 
 
 def messages(

@@ -63,7 +63,7 @@ def preregistration(
         "d_days": definition.d_days,
         "window": "[t_w, t_w + D), t_w = the day the household's wave opens",
         "controls": "waves of the same cell that open at t_w + D or later",
-        "estimator": "F4 one delayed group" if definition.lot.delayed_share is not None else "F6 waves by cells",
+        "estimator": _estimator(definition, len(cells)),
         "confidence": 0.95,
         "list_sha256": list_sha256,
         "salt_sha256": hashlib.sha256(salt.encode()).hexdigest(),
@@ -74,6 +74,11 @@ def preregistration(
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text, hashlib.sha256(text.encode()).hexdigest()
+
+
+def _estimator(definition: Definition, cells: int) -> str:
+    """A single delayed group is one comparison; several cells of them are summed as waves are."""
+    return "F4 one delayed group" if definition.lot.delayed_share is not None and cells == 1 else "F6 waves by cells"
 
 
 def cell(cohort: int, tier: int, place: str) -> str:

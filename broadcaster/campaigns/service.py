@@ -18,7 +18,7 @@ from broadcaster.clock import today as day_of
 from broadcaster.domain.message import ChannelKind
 from broadcaster.errors import BadInput, Blocked, NotAllowed, NotFound
 from broadcaster.office.queries import missing_facts, require, timetable
-from broadcaster.office.service import audit
+from broadcaster.office.service import audit, clear_alert
 from broadcaster.outbox.service import cancel
 from broadcaster.rendering.queries import latest
 from broadcaster.storage.database import Database
@@ -219,6 +219,7 @@ def stop(db: Database, name: str, *, by: str, now: datetime) -> None:
         _move(campaign, "stop")
         session.add(campaign)
         cancelled = cancel(session, now, reason="campaign_stopped", campaign_id=campaign.id)
+        clear_alert(session, "campaign_paused", name, now)
         audit(session, at=now, staff=by, action="campaign.stop", entity=name, data={"cancelled": cancelled})
 
 
@@ -280,6 +281,8 @@ def _change(db: Database, name: str, verb: str, *, by: str, now: datetime, reaso
         _move(campaign, verb)
         campaign.pause_reason = reason
         session.add(campaign)
+        if verb == "resume":
+            clear_alert(session, "campaign_paused", name, now)
         audit(session, at=now, staff=by, action=f"campaign.{verb}", entity=name, data={})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -9,10 +10,10 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from broadcaster.campaigns.sentences import sentence
+from broadcaster.campaigns.sentences import follows_sentence, sentence
 from broadcaster.campaigns.service import get
 from broadcaster.errors import NotFound
-from broadcaster.storage.tables import Assignment, Attempt, Cohort, Message, Receipt
+from broadcaster.storage.tables import Assignment, Attempt, AuditEntry, Cohort, Message, Receipt
 
 #: "<channel>:<code>" -> the code table's sentence; given by whoever has the table
 CodeSentences = Mapping[str, str]
@@ -53,6 +54,9 @@ def household_days(session: Session, name: str, household_id: int, codes: CodeSe
         .where(Message.campaign_id == campaign.id, Message.household_id == household_id)
         .order_by(col(Message.id))
     ):
+        if message.follows:
+            why = follows_sentence(message.channel, message.follows)
+            lines.append(DayLine(message.created_at.date(), f"{message.step}:follows", message.follows, why))
         lines.append(
             DayLine(
                 message.intent_on or message.due_at.date(),
@@ -86,6 +90,11 @@ def message_story(session: Session, reference: str, codes: CodeSentences | None 
         "status": message.status,
         "reason": message.reason,
         "sentence": explain(message, codes or {}),
+        "follows": message.follows,
+        "follows_sentence": follows_sentence(message.channel, message.follows),
+        "replaces": message.replaces_id,
+        "replaced_by": session.exec(select(Message.id).where(Message.replaces_id == message.id)).first(),
+        "decisions": _decisions(session, message.id or 0),
         "due_at": message.due_at,
         "expires_at": message.expires_at,
         "attempts": [
@@ -97,6 +106,7 @@ def message_story(session: Session, reference: str, codes: CodeSentences | None 
                 "answer": attempt.answer,
                 "code": attempt.code,
                 "provider_id": attempt.provider_id,
+                "price_idr": attempt.price_idr,
                 "receipts": [
                     {"state": receipt.state, "code": receipt.code, "at": receipt.at}
                     for receipt in receipts
@@ -106,3 +116,15 @@ def message_story(session: Session, reference: str, codes: CodeSentences | None 
             for attempt in attempts
         ],
     }
+
+
+def _decisions(session: Session, message_id: int) -> list[dict[str, Any]]:
+    """What people decided about this message, oldest first."""
+    return [
+        {"at": entry.at, "by": entry.staff, "as": json.loads(entry.data)["as"]}
+        for entry in session.exec(
+            select(AuditEntry)
+            .where(AuditEntry.entity == f"message:{message_id}", AuditEntry.action == "unknown.settle")
+            .order_by(col(AuditEntry.id))
+        )
+    ]

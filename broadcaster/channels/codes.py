@@ -55,7 +55,9 @@ class Codes:
             return _unlisted(code, receipt=receipt)
         if not receipt:
             # the provider refused the call, so nothing was sent, even where a receipt with this code could not tell
-            return replace(found, kind="temporary", max_tries=_UNLISTED_TRIES) if found.kind == "unknown" else found
+            if found.kind != "unknown":
+                return found
+            return replace(found, kind="temporary", next=True, max_tries=_UNLISTED_TRIES)
         if channel is ChannelKind.SMS and found.kind not in _FINAL:
             return replace(found, max_tries=1)
         return found
@@ -135,4 +137,4 @@ def _unlisted(code: str, *, receipt: bool) -> Code:
         )
         return Code(code, "unknown", sentence, "petugas")
     sentence = "Penyedia {channel} menolak pesan dengan alasan yang belum dikenal; sistem mencoba sekali lagi."
-    return Code(code, "temporary", sentence, "sistem", max_tries=_UNLISTED_TRIES)
+    return Code(code, "temporary", sentence, "sistem", next=True, max_tries=_UNLISTED_TRIES)

@@ -74,7 +74,7 @@ class Transport:
     limit: calls at the same time. SSL_CERT_FILE and REQUESTS_CA_BUNDLE are honoured; raises `BadInput` for a bad one.
     """
 
-    def __init__(self, *, connect_timeout_s: float = 5.0, read_timeout_s: float = 15.0, limit: int = 100) -> None:
+    def __init__(self, *, connect_timeout_s: float = 5.0, read_timeout_s: float = 15.0, limit: int = 200) -> None:
         self._trust = _trust()
         self.connect_timeout_s = connect_timeout_s
         self.read_timeout_s = read_timeout_s

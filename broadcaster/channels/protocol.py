@@ -192,6 +192,42 @@ class ReceiptPoller(Protocol):
         ...
 
 
+#: How many texts to one address a look-up sees.
+LOOK_BACK = 200
+
+
+@dataclass(frozen=True)
+class SentText:
+    """A text of ours as the provider has it."""
+
+    provider_id: str
+    text: str
+    created_at: datetime  # aware, by the provider's clock
+    event: RawEvent  # its state, as a receipt
+
+
+@dataclass(frozen=True)
+class SentTexts:
+    """What was sent to one address, and the provider's time of the look-up: its difference to ours moves the window."""
+
+    texts: tuple[SentText, ...]  # newest first, at most LOOK_BACK
+    server_time: datetime | None
+
+
+class LookUp(Protocol):
+    """A provider that can be asked what we sent to an address: it proves that a text is there, never that it is not."""
+
+    account: str
+
+    async def sent_to(self, channel: ChannelKind, address: str) -> SentTexts:
+        """The newest texts we sent to `address`. Raises `PollFailed`."""
+        ...
+
+    async def fetch_status(self, provider_ids: Sequence[str]) -> Sequence[RawEvent]:
+        """One event per text whose state is known. Raises `PollFailed`."""
+        ...
+
+
 @dataclass(frozen=True)
 class TemplateSpec:
     """A wording as a provider wants it. `body` holds {{1}}, {{2}}, ...; `samples` one example per variable."""

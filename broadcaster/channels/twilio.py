@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -17,6 +16,7 @@ from twilio.rest.content.v1.content.approval_create import ApprovalCreateList  #
 from broadcaster.channels import twilio_events
 from broadcaster.channels.http import NothingSent, TransportError
 from broadcaster.channels.protocol import (
+    LOOK_BACK,
     Accepted,
     Answer,
     Approval,
@@ -25,6 +25,8 @@ from broadcaster.channels.protocol import (
     Limits,
     Outgoing,
     RawEvent,
+    SentText,
+    SentTexts,
     TemplateSpec,
     Unknown,
     WebhookRequest,
@@ -38,7 +40,6 @@ ACCOUNT = twilio_events.ACCOUNT
 #: An SMS still queued at Twilio after this many seconds is dropped rather than sent in the night.
 _SMS_VALIDITY_S = 4 * 3600
 _PAGE = 1000  # the most Twilio lists at once
-_LOOK_BACK = 200  # texts to one address that a look-up sees
 _FETCHES = 10  # look-ups of single texts at the same time
 _OVERLAP = timedelta(minutes=10)  # polled again, for what was listed late
 _FIRST_POLL = timedelta(hours=24)  # older questions can no longer be answered freely
@@ -162,24 +163,6 @@ class WhatsAppChannel(_TwilioChannel):
         )
 
 
-@dataclass(frozen=True)
-class SentText:
-    """A text of ours as Twilio has it."""
-
-    provider_id: str
-    text: str
-    created_at: datetime  # aware, by Twilio's clock
-    event: RawEvent  # its state, as a receipt
-
-
-@dataclass(frozen=True)
-class SentTexts:
-    """What was sent to one address, and Twilio's time of the look-up: its difference to ours moves the window."""
-
-    texts: tuple[SentText, ...]  # newest first, at most 200
-    server_time: datetime | None
-
-
 class TwilioPoller:
     """Lists what people wrote to our numbers, and asks for the state of single texts."""
 
@@ -246,7 +229,7 @@ class TwilioPoller:
         """The newest texts we sent to `address`. Not filtered by day: a text still queued has none. Raises `PollFailed`."""
         sms = channel is ChannelKind.SMS
         sender, to = (self._sms, address) if sms else (self._whatsapp, f"{WHATSAPP_PREFIX}{address}")
-        messages = await self._list(to=to, from_=sender or None, limit=_LOOK_BACK)
+        messages = await self._list(to=to, from_=sender or None, limit=LOOK_BACK)
         texts = tuple(
             SentText(message.sid, message.body or "", message.date_created, _state(message))
             for message in messages

@@ -10,6 +10,7 @@ import typer
 from broadcaster.app import configured
 from broadcaster.audience.queries import Filter, select_audience
 from broadcaster.campaigns import dry_run as dry
+from broadcaster.campaigns import late as lateness
 from broadcaster.campaigns import queries, service, stories
 from broadcaster.campaigns.definition import read_definition
 from broadcaster.cli.common import By, Json, Now, console, opened, put, table
@@ -17,6 +18,7 @@ from broadcaster.domain.card import Occasion
 from broadcaster.errors import BadInput
 from broadcaster.office.rules import SYSTEM
 from broadcaster.results.queries import result
+from broadcaster.results.service import refresh_outcomes
 
 campaign = typer.Typer(help="Kampanye: buat, periksa, setujui, mulai, jeda, hasil.", no_args_is_help=True)
 
@@ -179,6 +181,28 @@ def stop(name: str, by: By = "", as_json: Json = False, now: Now = "") -> None:
     _moved(name, "stopped", as_json)
 
 
+@campaign.command("late")
+def late(
+    name: str,
+    by: Annotated[str, typer.Option("--by")],
+    send: Annotated[bool, typer.Option("--send", help="Kirim pada jam kirim berikutnya.")] = False,
+    skip: Annotated[bool, typer.Option("--skip", help="Jangan kirim lagi.")] = False,
+    as_json: Json = False,
+    now: Now = "",
+) -> None:
+    """Putuskan pesan yang jadwalnya terlewat dan ditahan."""
+    if send == skip:
+        raise BadInput("Pilih tepat satu: --send atau --skip.", code="send_or_skip")
+    with opened(now) as app:
+        number = lateness.decide(app.db, name, send=send, by=by, now=app.now(), zone=app.settings.zone)
+    if as_json:
+        put({"campaign": name, "messages": number, "decision": "send" if send else "skip"})
+    else:
+        console.print(
+            f"{number} pesan kampanye {name} {'dikirim pada jam kirim berikutnya' if send else 'tidak dikirim lagi'}."
+        )
+
+
 def _moved(name: str, state: str, as_json: bool) -> None:
     if as_json:
         put({"campaign": name, "state": state})
@@ -230,8 +254,10 @@ def status_document(found: queries.CampaignStatus) -> dict[str, Any]:
 @campaign.command("results")
 def results(name: str, as_json: Json = False, now: Now = "") -> None:
     """Berapa kartu karena pesan ini, dengan rentangnya."""
-    with opened(now) as app, app.db.read() as session:
-        document = result(session, name, app.today())
+    with opened(now) as app:
+        refresh_outcomes(app.db, app.now())  # the newest import counts, whether or not a process is running
+        with app.db.read() as session:
+            document = result(session, name, app.today())
     if as_json:
         put(document)
     else:

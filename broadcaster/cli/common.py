@@ -106,6 +106,11 @@ def refused(error: Refused, *, as_json: bool) -> int:
     return 1
 
 
+def _to_stderr(*_: object) -> structlog.PrintLogger:
+    """A logger on the stderr of this moment: it may be another one than when logging was set up."""
+    return structlog.PrintLogger(sys.stderr)
+
+
 def set_up_logging(log_format: str = "console") -> None:
     """Logs go to stderr; a JSON line each when asked for."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
@@ -120,5 +125,5 @@ def set_up_logging(log_format: str = "console") -> None:
             else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_to_stderr,
     )

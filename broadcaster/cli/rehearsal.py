@@ -29,7 +29,7 @@ from broadcaster.campaigns import service as campaigns
 from broadcaster.campaigns.definition import Definition
 from broadcaster.campaigns.dry_run import dry_run
 from broadcaster.cli.content import push_templates
-from broadcaster.cli.sending import QuietServer, served
+from broadcaster.cli.sending import quiet_server
 from broadcaster.clock import SteppedClock, today
 from broadcaster.engines import manual
 from broadcaster.errors import BroadcasterError
@@ -145,7 +145,7 @@ async def rehearsal(households: int, seed: int, folder: Path, say: Callable[[str
             init(settings, clock.now())
             app = connect(open_app(settings, clock))
             running = Running(app)
-            server = QuietServer(served(app, "127.0.0.1", port))
+            server = quiet_server(app, "127.0.0.1", port)
             serving = asyncio.create_task(server.serve())
             try:
                 with app.db.read() as read:
@@ -170,10 +170,12 @@ async def run(stage: Rehearsal) -> dict[str, Any]:
     last = START + timedelta(days=7 * (WAVES - 1) + D_DAYS)
     day = START
     while day <= last:
+        if day.weekday() == 0 and day > START:
+            # the clerk brings the week's book before the first text of the day leaves
+            stage.clock.jump_to(_moment(day, timedelta(hours=7, minutes=45), settings))
+            await _weekly_file(stage, day)
         if day.weekday() < 5:
             await _day(stage, _moment(day, MORNING, settings))
-        if day.weekday() == 0 and day > START:
-            await _weekly_file(stage, day)
         day += timedelta(days=1)
     return await _document(stage)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from broadcaster.campaigns.stories import message_story
-from broadcaster.cli.common import Json, console, opened, put
+from broadcaster.cli.common import Json, console, opened, plain, put
 from broadcaster.results.story import road
 
 show = typer.Typer(help="Lihat satu anak di sepanjang jalan.", no_args_is_help=True)
@@ -33,9 +33,22 @@ def child(child_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json 
         put(document)
         return
     for step in document["steps"]:
-        console.print(f"[bold]{step['table']}[/bold]")
+        console.print(f"\n[bold]{step['table']}[/bold]")
         for row in step["rows"]:
-            console.print("  " + "  ".join(f"{key}={value}" for key, value in row.items() if value not in (None, "")))
+            _show_row(row, "  ")
+
+
+def _show_row(row: dict[str, Any], indent: str) -> None:
+    """A row on one line; rows inside it on lines of their own below."""
+    inside = {
+        key: value for key, value in row.items() if isinstance(value, list) and value and isinstance(value[0], dict)
+    }
+    flat = {key: plain(value) for key, value in row.items() if key not in inside and value not in (None, "", [])}
+    console.print(indent + "  ".join(f"{key}={value}" for key, value in flat.items()), markup=False)
+    for key, rows in inside.items():
+        for one in rows:
+            console.print(f"{indent}  {key}:", end="", markup=False)
+            _show_row(one, " ")
 
 
 @message.callback()

@@ -115,13 +115,13 @@ def effect(
     n0, x0 = _pair(delayed, "--delayed")
     if deff < 1:
         raise BadInput("--deff paling kecil 1.", code="bad_deff")
-    found = crude(x1, n1, x0, n0, deff=deff)
+    found = crude(n1, x1, n0, x0, deff=deff)
     document = {
         "difference_pp": round(found.rd * 100, 4),
         "low_pp": round(found.low * 100, 4),
         "high_pp": round(found.high * 100, 4),
-        "method": "F2 Newcombe (1998), method 10",
-        "assumes": f"each child counted once; design effect of households {deff:g}; groups drawn by lot",
+        "method": found.method,
+        "assumes": found.assumes,
     }
     put(document) if as_json else console.print(
         f"{document['difference_pp']} poin persen ({document['low_pp']} sampai {document['high_pp']})"

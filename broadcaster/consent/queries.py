@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
-from broadcaster.consent.service import ANY_CHANNEL
+from broadcaster.consent.service import ANY_CHANNEL, UNREACHABLE
 from broadcaster.storage.tables import Suppression
 
 
@@ -25,12 +25,16 @@ def is_suppressed(
     ).first()
 
 
-def suppressed(session: Session, now: datetime) -> set[tuple[str, bytes, int]]:
-    """Every active suppression as (channel or "any", address_blind, household or 0): for choosing addresses in bulk."""
-    return set(
-        session.exec(
-            select(Suppression.channel, Suppression.address_blind, Suppression.household_id).where(
+def suppressed(session: Session, now: datetime) -> dict[tuple[str, bytes, int], bool]:
+    """Every active suppression as (channel or "any", address_blind, household or 0), for choosing addresses in bulk.
+
+    The value: whether the person said no (and is not followed to another channel), or is only not reached there.
+    """
+    return {
+        (channel, blind, household): reason not in UNREACHABLE
+        for channel, blind, household, reason in session.exec(
+            select(Suppression.channel, Suppression.address_blind, Suppression.household_id, Suppression.reason).where(
                 or_(col(Suppression.until).is_(None), col(Suppression.until) > now)
             )
         )
-    )
+    }

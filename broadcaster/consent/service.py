@@ -11,6 +11,8 @@ from sqlmodel import Session, col, select
 from broadcaster.storage.tables import ConsentEntry, ContactPoint, Suppression
 
 ANY_CHANNEL = "any"
+#: Reasons that say "we do not reach this person here", not "this person does not want it": another channel may be tried.
+UNREACHABLE = frozenset({"unreachable", "five_failed_days"})
 
 
 def stop(
@@ -49,7 +51,7 @@ def allow(session: Session, *, channel: str, address_blind: bytes, source: str, 
     lifted = False
     for blind in _addresses_of_the_same_guardian(session, address_blind):
         for row in _active(session, blind, now):
-            if row.reason in ("opt_out", "blocked") and row.since <= now:
+            if row.reason in {"opt_out", "blocked", *UNREACHABLE} and row.since <= now:
                 row.until = now
                 session.add(row)
                 lifted = True
@@ -81,7 +83,7 @@ def suppress(
     elif row.until is None or row.until > now:
         # a second stop event gets its own single confirmation, and the person's own word is what they can take back
         row.event_id = event_id if event_id is not None else row.event_id
-        row.reason = reason if reason == "opt_out" else row.reason
+        row.reason = reason if reason == "opt_out" or row.reason in UNREACHABLE else row.reason
         session.add(row)
         return
     row.reason, row.since, row.until, row.event_id = reason, now, None, event_id

@@ -6,21 +6,37 @@ Runs in the transaction that records the code, so that neither can be lost witho
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from broadcaster.campaigns.service import pause_for_fault
 from broadcaster.consent.service import suppress
+from broadcaster.domain.message import AttemptState
 from broadcaster.office.service import raise_alert
 from broadcaster.outbox.record import Consequence
 from broadcaster.outbox.service import pause_sender
+from broadcaster.outbox.sweep import PAUSE_ALERT, PEOPLE_ALERT
 from broadcaster.registry.service import mark_invalid
-from broadcaster.storage.tables import ContactPoint, Sender
+from broadcaster.storage.tables import Attempt, Campaign, ContactPoint, Message, Sender, Suppression
 
 #: A rate answer without a number pauses the sender this long; a provider's own number is capped.
 RATE_PAUSE = timedelta(seconds=60)
 LONGEST_PAUSE = timedelta(hours=24)
+#: Codes that are known to last longer (docs/channels.md): a full queue, WhatsApp's own limits, the account's daily cap.
+RATE_PAUSES: dict[str, timedelta] = {
+    "21611": timedelta(minutes=5),
+    "30001": timedelta(minutes=5),
+    "63017": timedelta(minutes=5),
+    "63018": timedelta(minutes=30),
+    "63038": LONGEST_PAUSE,
+}
+#: A pause from this length on is told to people.
+TOLD_FROM = timedelta(minutes=30)
+#: So many different days on which an address failed, and nothing arrived since: nobody is written to there any more.
+FAILED_DAYS = 5
+#: Refusals that say "not reachable here", not "I do not want this": the next channel is tried.
+_UNREACHABLE = frozenset({"403:deactivated", "403:not_started"})
 #: "Stop everything" lasts until a person resumes the sender.
 UNTIL_RESUMED = timedelta(days=3650)
 
@@ -48,31 +64,74 @@ def _suppress(session: Session, consequence: Consequence, now: datetime) -> None
         session,
         channel=consequence.channel,
         address_blind=consequence.address_blind,
-        reason="blocked",
+        reason="unreachable" if consequence.code in _UNREACHABLE else "blocked",
         now=now,
     )
 
 
+def _temporary(session: Session, consequence: Consequence, now: datetime) -> None:
+    """Five failed days pause a person on this channel until staff let them in again, or they ask for it."""
+    if len(_failed_days(session, consequence)) < FAILED_DAYS:
+        return
+    suppress(
+        session,
+        channel=consequence.channel,
+        address_blind=consequence.address_blind,
+        reason="five_failed_days",
+        now=now,
+    )
+    raise_alert(session, PEOPLE_ALERT, str(consequence.channel), {"channel": str(consequence.channel)}, now)
+
+
+def _failed_days(session: Session, consequence: Consequence) -> set[date]:
+    """The days, over all campaigns, on which this address failed after anything last arrived or staff last let it in."""
+    here = (Message.address_blind == consequence.address_blind, Message.channel == consequence.channel)
+    arrived = session.exec(
+        select(func.max(Attempt.opened_at))
+        .join(Message, col(Message.id) == col(Attempt.message_id))
+        .where(*here, col(Attempt.state).in_((AttemptState.DELIVERED, AttemptState.READ)))
+    ).one()
+    let_in = session.exec(
+        select(func.max(Suppression.until)).where(
+            Suppression.address_blind == consequence.address_blind, Suppression.channel == consequence.channel
+        )
+    ).one()
+    failed = session.exec(
+        select(Attempt.opened_at)
+        .join(Message, col(Message.id) == col(Attempt.message_id))
+        .where(*here, Attempt.state == AttemptState.FAILED)
+    )
+    # texts leave in the office's daytime, where the day in UTC is the same one
+    return {opened.date() for opened in failed if all(since is None or opened > since for since in (arrived, let_in))}
+
+
 def _rate(session: Session, consequence: Consequence, now: datetime) -> None:
-    wait = RATE_PAUSE if consequence.after is None else timedelta(seconds=consequence.after)
-    pause_sender(session, consequence.sender_id, now + min(wait, LONGEST_PAUSE), f"rate:{consequence.code}")
+    usual = RATE_PAUSES.get(consequence.code, RATE_PAUSE)
+    wait = usual if consequence.after is None else timedelta(seconds=consequence.after)
+    wait = min(wait, LONGEST_PAUSE)
+    pause_sender(session, consequence.sender_id, now + wait, f"rate:{consequence.code}")
+    if wait >= TOLD_FROM:
+        sender = session.get_one(Sender, consequence.sender_id)
+        raise_alert(session, PAUSE_ALERT, sender.name, _data(consequence), now)
 
 
 def _ours(session: Session, consequence: Consequence, now: datetime) -> None:
-    data = {"code": consequence.code, "channel": str(consequence.channel), "message": consequence.message_id}
-    if consequence.campaign_id is not None:
-        pause_for_fault(session, consequence.campaign_id, consequence.code, now)
-        raise_alert(session, "campaign_paused", str(consequence.campaign_id), data, now)
-    else:
-        raise_alert(session, "answer_refused", str(consequence.channel), data, now)
+    if consequence.campaign_id is None:
+        raise_alert(session, "answer_refused", str(consequence.channel), _data(consequence), now)
+        return
+    pause_for_fault(session, consequence.campaign_id, consequence.code, now)
+    name = session.get_one(Campaign, consequence.campaign_id).name
+    raise_alert(session, "campaign_paused", name, _data(consequence), now)
+
+
+def _data(consequence: Consequence) -> dict[str, object]:
+    return {"code": consequence.code, "channel": str(consequence.channel), "message": consequence.message_id}
 
 
 def _stop(session: Session, consequence: Consequence, now: datetime) -> None:
     sender = session.get_one(Sender, consequence.sender_id)
     pause_sender(session, consequence.sender_id, now + UNTIL_RESUMED, f"stop:{consequence.code}")
-    raise_alert(
-        session, "sender_stopped", sender.name, {"code": consequence.code, "channel": str(consequence.channel)}, now
-    )
+    raise_alert(session, "sender_stopped", sender.name, _data(consequence), now)
 
 
 def _nothing(session: Session, consequence: Consequence, now: datetime) -> None:
@@ -82,6 +141,7 @@ def _nothing(session: Session, consequence: Consequence, now: datetime) -> None:
 _ACTS = {
     "permanent": _permanent,
     "suppress": _suppress,
+    "temporary": _temporary,
     "rate": _rate,
     "ours": _ours,
     "stop": _stop,

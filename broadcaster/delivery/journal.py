@@ -1,43 +1,35 @@
 """Group commit: the intents and answers of a lane that wait are committed together, by one writer thread.
 
-A durable commit costs a flush of the disk; fifty rows in one commit share it. Intents are committed before their call and
-answers after it, so at every moment the database says `sending` of everything that may be on its way.
+A durable commit costs a flush of the disk; fifty rows in one commit share it. Intents are committed before their calls and
+answers after them, so at every moment the database says `sending` of everything that may be on its way.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from datetime import datetime
 
 import structlog
 
 from broadcaster.outbox.intent import Opened, Stopped, Wanted
 from broadcaster.outbox.record import Answered
 
-#: Rows that make a commit worth while at once, and how long the first may wait for company.
+#: Answers that make a commit of their own worth while, and how long the first may wait for the next intents.
 FULL = 50
-WAIT_S = 0.01
+WAIT_S = 0.02
 
 log = structlog.get_logger()
 
 
 @dataclass
-class _Intent:
-    wanted: Wanted
-    answer: asyncio.Future[Opened | Stopped]
+class _Group:
+    wanted: Sequence[Wanted]
+    opened: asyncio.Future[list[Opened | Stopped]]
 
 
-@dataclass
-class _Record:
-    answered: Answered
-    done: asyncio.Future[None]
-
-
-#: Commits both kinds in one transaction; returns one answer per intent, in order. Runs in the writer thread.
+#: Commits both kinds in one transaction, answers first; returns one answer per intent, in order. Runs in the writer thread.
 Commit = Callable[[Sequence[Answered], Sequence[Wanted]], list[Opened | Stopped]]
 
 
@@ -48,10 +40,10 @@ class Journal:
         self._commit = commit
         self._writer = writer
         self._broken = broken
-        self._intents: list[_Intent] = []
-        self._records: list[_Record] = []
+        self._groups: list[_Group] = []
+        self._answers: list[Answered] = []
         self._work = asyncio.Event()
-        self._full = asyncio.Event()
+        self._now = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
 
@@ -62,88 +54,83 @@ class Journal:
     async def __aexit__(self, *_: object) -> None:
         self._closing = True
         self._work.set()
-        self._full.set()
+        self._now.set()
         assert self._task is not None
         await self._task
 
-    async def intent(self, wanted: Wanted) -> Opened | Stopped:
-        """Ends when the intent is on disk, or refused."""
-        item = _Intent(wanted, asyncio.get_running_loop().create_future())
-        self._intents.append(item)
-        self._signal()
-        return await item.answer
-
-    async def record(self, answered: Answered) -> None:
-        """Ends when the answer is on disk."""
-        item = _Record(answered, asyncio.get_running_loop().create_future())
-        self._records.append(item)
-        self._signal()
-        await item.done
-
-    def _signal(self) -> None:
+    async def begin(self, wanted: Sequence[Wanted]) -> list[Opened | Stopped]:
+        """Ends when these intents are on disk, or refused; every answer noted before is on disk with them."""
+        group = _Group(wanted, asyncio.get_running_loop().create_future())
+        self._groups.append(group)
         self._work.set()
-        if len(self._intents) + len(self._records) >= FULL:
-            self._full.set()
+        self._now.set()
+        return await group.opened
+
+    def note(self, answered: Answered) -> None:
+        """Keep an answer for the next commit, which comes with the next intents or after a moment."""
+        self._answers.append(answered)
+        self._work.set()
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await self._work.wait()
-            if not self._closing and not self._full.is_set():
+            if not self._now.is_set():
                 try:
                     async with asyncio.timeout(WAIT_S):
-                        await self._full.wait()
+                        await self._now.wait()
                 except TimeoutError:
                     pass
             self._work.clear()
-            self._full.clear()
-            intents, self._intents = self._intents, []
-            records, self._records = self._records, []
-            if intents or records:
-                await loop.run_in_executor(self._writer, self._write, loop, intents, records)
-            if self._closing and not self._intents and not self._records:
-                return
+            self._now.clear()
+            groups, self._groups = self._groups, []
+            answers, self._answers = self._answers, []
+            if groups or answers:
+                await loop.run_in_executor(self._writer, self._write, loop, groups, answers)
             if self._closing:
+                if not self._groups and not self._answers:
+                    return
                 self._work.set()
+                self._now.set()
 
-    def _write(self, loop: asyncio.AbstractEventLoop, intents: list[_Intent], records: list[_Record]) -> None:
+    def _write(self, loop: asyncio.AbstractEventLoop, groups: list[_Group], answers: list[Answered]) -> None:
         try:
-            answers = self._commit([item.answered for item in records], [item.wanted for item in intents])
+            opened = self._commit(answers, [wanted for group in groups for wanted in group.wanted])
         except Exception as error:
             log.warning("a group commit failed; its rows are committed one by one", error=type(error).__name__)
-            self._write_alone(loop, intents, records)
-            return
-        loop.call_soon_threadsafe(_settle, intents, answers, records)
+            opened = self._write_alone(groups, answers)
+        loop.call_soon_threadsafe(_settle, groups, opened)
 
-    def _write_alone(self, loop: asyncio.AbstractEventLoop, intents: list[_Intent], records: list[_Record]) -> None:
+    def _write_alone(self, groups: list[_Group], answers: list[Answered]) -> list[Opened | Stopped]:
         """A row that raises fails alone, never its batch."""
-        for record in records:
+        for answered in answers:
             try:
-                self._commit([record.answered], [])
+                self._commit([answered], [])
             except Exception as error:
                 # its attempt stays open and the sweep calls it unknown, which is the truth
-                log.error(
-                    "an answer could not be recorded", attempt=record.answered.attempt_id, error=repr(error)[:200]
-                )
-        answers: list[Opened | Stopped] = []
-        for intent in intents:
+                log.error("an answer could not be recorded", attempt=answered.attempt_id, error=repr(error)[:200])
+        opened: list[Opened | Stopped] = []
+        for wanted in (wanted for group in groups for wanted in group.wanted):
             try:
-                answers += self._commit([], [intent.wanted])
+                opened += self._commit([], [wanted])
             except Exception as error:
-                log.error("an intent could not be committed", message=intent.wanted.message_id, error=repr(error)[:200])
-                answers.append(self._broken(intent.wanted, error))
-        loop.call_soon_threadsafe(_settle, intents, answers, records)
+                log.error("an intent could not be committed", message=wanted.message_id, error=repr(error)[:200])
+                opened.append(self._ended(wanted, error))
+        return opened
+
+    def _ended(self, wanted: Wanted, error: Exception) -> Stopped:
+        try:
+            return self._broken(wanted, error)
+        except Exception as second:
+            # not even that can be written down: the row stays leased, and its lease ends by itself
+            log.error("a broken row could not be ended", message=wanted.message_id, error=repr(second)[:200])
+            return Stopped(wanted.message_id, None, f"error:{type(error).__name__}")
 
 
-def _settle(intents: list[_Intent], answers: list[Opened | Stopped], records: list[_Record]) -> None:
-    for intent, answer in zip(intents, answers, strict=True):
-        if not intent.answer.done():
-            intent.answer.set_result(answer)
-    for record in records:
-        if not record.done.done():
-            record.done.set_result(None)
-
-
-def until(slot: datetime, now: datetime) -> float:
-    """Monotonic time at which `slot` comes, given the wall clock's `now`."""
-    return time.monotonic() + (slot - now).total_seconds()
+def _settle(groups: list[_Group], opened: list[Opened | Stopped]) -> None:
+    first = 0
+    for group in groups:
+        end = first + len(group.wanted)
+        if not group.opened.done():
+            group.opened.set_result(opened[first:end])
+        first = end

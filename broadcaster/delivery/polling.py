@@ -1,4 +1,4 @@
-"""Polling writes the same rows as the webhooks do, for an office without a public address."""
+"""Polling writes the same rows as the webhooks do: for an office without a public address, and for receipts that stay away."""
 
 from __future__ import annotations
 
@@ -6,30 +6,34 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-from broadcaster.channels.protocol import Poller, RawEvent, ReceiptPoller
+from broadcaster.channels.protocol import LookUp, Poller, RawEvent, ReceiptPoller
 from broadcaster.clock import Clock
 from broadcaster.outbox.queries import unfinished_ids
-from broadcaster.outbox.service import cursor, keep_event, move_cursor
+from broadcaster.outbox.service import cursor, keep_event, move_cursor, remember_asked_ids
 from broadcaster.storage.database import Database
 
 #: Receipts are asked for this long after the sending began; later ones no longer change what anyone does.
 ASK_FOR = timedelta(days=4)
+#: Where webhooks bring the receipts, a text is asked about only when none came for so long.
+SILENT = timedelta(minutes=15)
 
 
 async def poll(db: Database, clock: Clock, poller: Poller) -> int:
     """Fetch new events of one account and keep them; the cursor moves in the same transaction. Returns how many are new."""
     position = await asyncio.to_thread(_cursor, db, poller.account)
     events, following = await poller.poll(position)
-    return await asyncio.to_thread(_keep, db, clock, poller.account, events, following)
+    return await asyncio.to_thread(_keep, db, clock, poller.account, events, following, ())
 
 
-async def poll_receipts(db: Database, clock: Clock, poller: ReceiptPoller) -> int:
-    """Ask for the state of every text whose evidence may still rise. Returns how many events are new."""
-    ids = await asyncio.to_thread(_unfinished, db, clock, poller.account)
+async def poll_receipts(
+    db: Database, clock: Clock, poller: ReceiptPoller | LookUp, silent_for: timedelta = timedelta(0)
+) -> int:
+    """Ask for the state of texts whose evidence may still rise, each ever more rarely. Returns how many events are new."""
+    ids = await asyncio.to_thread(_unfinished, db, clock, poller.account, silent_for)
     if not ids:
         return 0
     events = await poller.fetch_status(ids)
-    return await asyncio.to_thread(_keep, db, clock, poller.account, events, None)
+    return await asyncio.to_thread(_keep, db, clock, poller.account, events, None, ids)
 
 
 def _cursor(db: Database, account: str) -> str:
@@ -37,17 +41,21 @@ def _cursor(db: Database, account: str) -> str:
         return cursor(session, account)
 
 
-def _unfinished(db: Database, clock: Clock, account: str) -> list[str]:
+def _unfinished(db: Database, clock: Clock, account: str, silent_for: timedelta) -> list[str]:
+    now = clock.now()
     with db.read() as session:
-        return unfinished_ids(session, account, since=clock.now() - ASK_FOR)
+        return unfinished_ids(session, account, now, since=now - ASK_FOR, silent_for=silent_for)
 
 
-def _keep(db: Database, clock: Clock, account: str, events: Sequence[RawEvent], following: str | None) -> int:
-    if not events and following is None:
+def _keep(
+    db: Database, clock: Clock, account: str, events: Sequence[RawEvent], following: str | None, asked: Sequence[str]
+) -> int:
+    if not events and following is None and not asked:
         return 0
     now = clock.now()
     with db.write() as session:
         new = sum(keep_event(session, db.sealer, event, now) is not None for event in events)
+        remember_asked_ids(session, account, asked, now)
         if following is not None:
             move_cursor(session, account, following)
     return new

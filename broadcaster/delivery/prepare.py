@@ -6,15 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import structlog
+
 from broadcaster.channels.protocol import Outgoing
 from broadcaster.domain.message import ChannelKind
 from broadcaster.errors import BroadcasterError
+from broadcaster.outbox.intent import Wanted
 from broadcaster.outbox.lease import Leased
 from broadcaster.outbox.rules import text_hash
 from broadcaster.outbox.service import freeze, thaw
-from broadcaster.rendering.queries import render, values_for, versions
+from broadcaster.rendering.queries import Values, render, values_for, versions
 from broadcaster.rendering.rules import segments
 from broadcaster.storage.database import Database
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,17 @@ class Ready:
     sealed_body: bytes
     text_hash: str
     segments: int
+
+    @property
+    def wanted(self) -> Wanted:
+        """What the gate is asked."""
+        row = self.row
+        return Wanted(row.id, row.token, row.address_blind, self.sealed_body, self.text_hash, self.segments)
+
+    def under(self, reference: str) -> Outgoing:
+        """The text with the reference of its attempt."""
+        text = self.outgoing
+        return Outgoing(reference, text.address, text.text, text.buttons, text.content_sid, text.content_variables)
 
 
 @dataclass(frozen=True)
@@ -39,8 +55,8 @@ class NotReady:
 def prepare(db: Database, channel: ChannelKind, rows: Sequence[Leased], today: date) -> list[Ready | NotReady]:
     """One answer per row, in order. Reads in bulk; a row that fails, fails alone."""
     fresh = [row for row in rows if row.sealed_body is None]
+    values = _values(db, [row.id for row in fresh], today)
     with db.read() as session:
-        values = values_for(session, db.sealer, [row.id for row in fresh], today) if fresh else {}
         ids = {row.template_version_id for row in fresh if row.template_version_id is not None}
         templates = versions(session, ids) if ids else {}
     ready: list[Ready | NotReady] = []
@@ -73,6 +89,24 @@ def prepare(db: Database, channel: ChannelKind, rows: Sequence[Leased], today: d
             # the template or the household's values are gone: nothing sensible can be said
             ready.append(NotReady(row, "cannot_render:missing"))
             continue
+        except Exception as error:  # whatever is wrong with one row must not hold up its lane for ever
+            log.error("a row could not be made ready", message=row.id, error=type(error).__name__)
+            ready.append(NotReady(row, f"error:{type(error).__name__}"))
+            continue
         count = segments(outgoing.text).segments if channel is ChannelKind.SMS else 1
         ready.append(Ready(row, outgoing, sealed, text_hash(outgoing.text), count))
     return ready
+
+
+def _values(db: Database, message_ids: Sequence[int], today: date) -> dict[int, Values]:
+    """What the texts are filled with; families of which something does not open are left out, and fail as rows do."""
+    if not message_ids:
+        return {}
+    try:
+        with db.read() as session:
+            return values_for(session, db.sealer, message_ids, today)
+    except BroadcasterError as error:
+        if len(message_ids) == 1:
+            log.error("a family's values do not open", message=message_ids[0], code=error.code)
+            return {}
+    return {key: value for one in message_ids for key, value in _values(db, [one], today).items()}

@@ -81,6 +81,7 @@ def rises(now: AttemptState, then: AttemptState) -> bool:
 def of_attempts(attempts: Iterable[AttemptState]) -> Status:
     """The message's state from its attempts, oldest first: delivered or read if any is, else what the newest is.
 
+    Where the newest did not leave us or failed, an older one of which it has turned out that it may have left has the word.
     Raises ValueError without attempts.
     """
     states = list(attempts)
@@ -92,6 +93,9 @@ def of_attempts(attempts: Iterable[AttemptState]) -> Status:
     newest = states[-1]
     if newest is AttemptState.OPEN:
         return Status.SENDING
+    perhaps = [one for one in states if one in (AttemptState.UNKNOWN, AttemptState.ACCEPTED, AttemptState.SENT)]
+    if newest in (AttemptState.DEFERRED, AttemptState.FAILED) and perhaps:
+        return Status(perhaps[-1])
     if newest is AttemptState.DEFERRED:
         return Status.PLANNED
     return Status(newest)

@@ -92,10 +92,13 @@ def display_name(raw: str) -> str:
     name = tidy(plain(raw))
     if not (name.isupper() or name.islower()):
         return name
-    return " ".join(
-        word.upper() if word.upper() in _KEPT else _WORD.sub(lambda part: part.group().capitalize(), word)
-        for word in name.split(" ")
-    )
+    return " ".join(word.upper() if word.upper() in _KEPT else _capitalised(word) for word in name.split(" "))
+
+
+def _capitalised(word: str) -> str:
+    if word.isalpha():  # nearly every word; a pattern costs ten times as much
+        return word.capitalize()
+    return _WORD.sub(lambda part: part.group().capitalize(), word)
 
 
 def first_name(raw: str) -> str:

@@ -1,7 +1,7 @@
-"""The embedded engine: APScheduler as an in-memory ticker in one process.
+"""The embedded engine: APScheduler as an in-memory ticker, in one process or in each of several workers.
 
 Schedules are constants of `jobs.py` and due times are rows; nothing is pickled, nothing is remembered by the scheduler. A tick
-that is missed is made up by the next one.
+that is missed is made up by the next one. A tick is only a hint: a drain goes on while rows are due.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from broadcaster.jobs import JOBS, Job, Running, run
+from broadcaster.jobs import LASTING, Job, Running, run_when_due
 
 
 async def run_until_stopped(running: Running) -> None:
@@ -22,12 +22,12 @@ async def run_until_stopped(running: Running) -> None:
         assert task is not None
         under_way.add(task)
         try:
-            await run(job, running)
+            await run_when_due(job, running)
         finally:
             under_way.discard(task)
 
     scheduler = AsyncIOScheduler(timezone=running.app.settings.zone)
-    for job in JOBS:
+    for job in LASTING:
         scheduler.add_job(
             tracked,
             "interval",
@@ -45,6 +45,9 @@ async def run_until_stopped(running: Running) -> None:
     finally:
         scheduler.pause()
         if under_way:
-            # drains see `stop`, give their rows back and wait for their calls; the scheduler would cancel them instead
+            # the scheduler would cancel them instead
             await asyncio.wait(under_way)
+        if running.lanes:
+            # drains see `stop`, give their rows and lanes back and wait for their calls
+            await asyncio.wait(list(running.lanes.values()))
         scheduler.shutdown(wait=False)

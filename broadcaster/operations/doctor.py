@@ -9,10 +9,14 @@ from urllib.parse import urlsplit
 
 from sqlmodel import Session, col, select
 
+from broadcaster.campaigns import alerts
+from broadcaster.channels.codes import load_codes
 from broadcaster.errors import Blocked
 from broadcaster.office import queries as office
 from broadcaster.operations.service import open_database, refuse_network_folder, refuse_other_schema
+from broadcaster.outbox.lanes import waiting_lanes
 from broadcaster.settings import Mode, Settings, is_loopback
+from broadcaster.shipped import content_dir
 from broadcaster.storage.database import Database
 from broadcaster.storage.sealed import Unsealable
 from broadcaster.storage.tables import AuditEntry, Guardian, Installation, JobRun, TestRecipient
@@ -214,6 +218,17 @@ def _jobs(session: Session, _db: Database, _settings: Settings, now: datetime) -
             )
 
 
+def _lanes(session: Session, _db: Database, _settings: Settings, now: datetime) -> Iterator[Finding]:
+    for name, since in waiting_lanes(session, now):
+        if now - since > SILENT:
+            yield Finding(
+                "lane_silent",
+                "warning",
+                f"Pesan pengirim '{name}' seharusnya berangkat {_ago(now - since)}, tetapi tidak ada yang mengirimnya.",
+                "jalankan `broadcaster run` atau `broadcaster worker`, dan periksa kunci salurannya",
+            )
+
+
 def _ago(passed: timedelta) -> str:
     minutes = int(passed.total_seconds() // 60)
     if minutes < 120:
@@ -222,12 +237,13 @@ def _ago(passed: timedelta) -> str:
 
 
 def _alerts(session: Session, _db: Database, _settings: Settings, _now: datetime) -> Iterator[Finding]:
+    codes = load_codes(content_dir() / "codes").sentences()
     for alert in office.open_alerts(session):
+        title, acts = alerts.alert(alert.kind, alert.subject, alert.data, codes)
         yield Finding(
-            f"alert_{alert.kind}", "warning",
-            f"Peringatan '{alert.kind}' untuk {alert.subject} terbuka sejak {alert.since:%d-%m-%Y %H.%M} UTC.",
-            "buka halaman beranda, lalu tindak lanjuti",
+            f"alert_{alert.kind}", "warning", f"{title} (sejak {alert.since:%d-%m-%Y %H.%M} UTC)",
+            acts or "buka halaman beranda, lalu tindak lanjuti",
         )  # fmt: skip
 
 
-_CHECKS: tuple[Check, ...] = (_moved, _clock_behind, _key, _chain, _facts, _people, _jobs, _alerts)
+_CHECKS: tuple[Check, ...] = (_moved, _clock_behind, _key, _chain, _facts, _people, _jobs, _lanes, _alerts)

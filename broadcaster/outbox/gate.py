@@ -44,6 +44,10 @@ _CHILDREN = (
 
 GATE: tuple[Check, ...] = (
     Check("expired", Status.EXPIRED, "m.expires_at > :now"),
+    # the window it was planned for is over, and its step says what then (docs/delivery.md, "Late"); a lease may be faster than
+    # the sweep, which does the same to all rows at once
+    Check("late_skip", Status.EXPIRED, "(m.late <> 'skip' OR m.late_at > :now)"),
+    Check("late_ask", Status.PLANNED, "(m.late <> 'ask' OR m.late_at > :now)"),
     Check(
         "campaign_stopped",
         Status.CANCELLED,
@@ -106,9 +110,9 @@ GATE: tuple[Check, ...] = (
     Check("daily_tier", Status.PLANNED, "(m.purpose <> 'campaign' OR m.channel <> 'whatsapp' OR :tier_room > 0)"),
 )
 
-#: The row is still ours: leased by this token, under this lane's epoch, and the lease is alive.
+#: The row is still ours: leased by this token (`w` is the row as it was leased), under this lane's epoch, the lease alive.
 MINE = (
-    "m.status = 'claimed' AND m.claim_token = :token AND m.claim_epoch = :epoch AND m.lease_until > :now"
+    "m.status = 'claimed' AND m.claim_token = w.token AND m.claim_epoch = :epoch AND m.lease_until > :now"
     " AND EXISTS (SELECT 1 FROM sender l WHERE l.id = m.sender_id AND l.epoch = :epoch)"
 )
 

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from broadcaster.domain.message import ChannelKind, Status
+from broadcaster.domain.message import Status
 from broadcaster.outbox.gate import BY_REASON, CARD_DUE, FIRST_FAILING, MINE, PASSES
 from broadcaster.outbox.lease import Lane
-from broadcaster.outbox.rules import CAP_DAYS
+from broadcaster.outbox.rules import CAP_DAYS, LATE_ASK
+from broadcaster.outbox.tier import Tier
 from broadcaster.storage.database import Plain
+from broadcaster.storage.rows import Rows
 from broadcaster.storage.types import SECOND, to_micros
-
-#: Campaigns use at most this share of a daily tier; answers keep the rest.
-CAMPAIGN_SHARE = 0.8
 
 
 @dataclass(frozen=True)
@@ -62,10 +61,13 @@ class Rules:
 def commit_intents(
     sql: Plain, lane: Lane, wanted: Sequence[Wanted], rules: Rules, now: datetime
 ) -> list[Opened | Stopped]:
-    """Gate every row and open its attempt, in the caller's transaction. One answer per row, in order."""
-    micros = to_micros(now)
+    """Gate every row and open its attempt, in the caller's transaction. One answer per row, in order.
+
+    Rows that cannot bear on each other are gated by one statement. Two texts to one household, or more new people than the
+    daily tier has room for, are gated one after the other, because each must see the one before it.
+    """
     fixed: dict[str, object] = {
-        "now": micros,
+        "now": to_micros(now),
         "epoch": lane.epoch,
         "mode": rules.mode,
         "open": 1 if rules.open_now else 0,
@@ -73,41 +75,70 @@ def commit_intents(
         "cap_since": (rules.today - timedelta(days=CAP_DAYS)).isoformat(),
         "today": rules.today.isoformat(),
     }
-    _lock_households(sql, wanted)
-    room, known = _tier_room(sql, lane, wanted, micros)
-    answers: list[Opened | Stopped] = []
-    for row in wanted:
-        free = row.address_blind in known
-        fixed["tier_room"] = 1 if free else room
-        number = sql.one(
-            "UPDATE message AS m SET status = 'sending', intent_at = :now, intent_on = :today, attempts = attempts + 1,"
-            " sealed_body = :body, reason = '', updated_at = :now"
-            f" WHERE m.id = :id AND {MINE} AND {PASSES} RETURNING attempts",
-            id=row.message_id, token=row.token, body=row.sealed_body, **fixed,
-        )  # fmt: skip
-        if number is None:
-            answers.append(_stop(sql, row, rules, fixed))
-            continue
-        attempt = sql.one(
-            "INSERT INTO attempt (message_id, number, state, account, opened_at, answer, code, detail, text_hash, segments)"
-            " VALUES (:message, :number, 'open', :account, :now, '', '', '', :hash, :segments) RETURNING id",
-            message=row.message_id, number=number[0], account=rules.account, now=micros, hash=row.text_hash,
-            segments=row.segments,
-        )  # fmt: skip
-        assert attempt is not None
-        answers.append(Opened(row.message_id, attempt[0]))
-        if lane.channel is ChannelKind.WHATSAPP and not free:
-            known.add(row.address_blind)
-            room -= 1
-    return answers
+    apart = _lock_households(sql, wanted)
+    tier = Tier.of(sql, lane, wanted, now)
+    # a row may be here twice, under a lease that is over and under the one that holds: only the latter gets an attempt
+    answers: dict[tuple[int, str], Opened | Stopped] = {}
+    apart = apart and len({row.message_id for row in wanted}) == len(wanted)
+    together = apart and tier.room >= len(wanted)
+    for batch in [wanted] if together else [[row] for row in wanted]:
+        fixed["tier_room"] = 1 if together or tier.allows(batch[0]) else 0
+        opened = _open(sql, lane, batch, rules, fixed)
+        tier.count(row for row in batch if row.message_id in opened)
+        for row in batch:
+            answers[row.message_id, row.token] = opened.get(row.message_id) or _stop(sql, row, rules, fixed)
+    tier.keep(sql)
+    return [answers[row.message_id, row.token] for row in wanted]
+
+
+def _open(sql: Plain, lane: Lane, batch: Sequence[Wanted], rules: Rules, fixed: dict[str, object]) -> dict[int, Opened]:
+    """The rows that pass the gate become `sending`, each with its open attempt."""
+    rows = Rows(
+        sql,
+        {"leased": "bigint", "token": "text", "body": "bytea"},
+        [(row.message_id, row.token, row.sealed_body) for row in batch],
+    )
+    numbers = dict(
+        sql.all(
+            f"{rows.with_w} UPDATE message AS m SET status = 'sending', intent_at = :now, intent_on = :today,"
+            " attempts = attempts + 1, sealed_body = w.body, reason = '', updated_at = :now"
+            f" FROM w WHERE m.id = w.leased AND {MINE} AND {PASSES} RETURNING id, attempts",
+            **rows.parameters,
+            **fixed,
+        )
+    )
+    if not numbers:
+        return {}
+    attempts = Rows(
+        sql,
+        {"message": "bigint", "number": "integer", "hash": "text", "segments": "integer"},
+        [
+            (row.message_id, numbers[row.message_id], row.text_hash, row.segments)
+            for row in batch
+            if row.message_id in numbers
+        ],
+    )
+    opened = sql.all(
+        f"{attempts.with_w} INSERT INTO attempt"
+        " (message_id, number, state, account, opened_at, answer, code, detail, text_hash, segments, price_idr)"
+        " SELECT message, number, 'open', :account, :now, '', '', '', hash, segments,"
+        # an SMS is paid by the segment
+        " (SELECT p.idr FROM price p WHERE p.channel = :channel) * CASE WHEN :channel = 'sms' THEN segments ELSE 1 END"
+        " FROM w RETURNING message_id, id",
+        account=rules.account,
+        channel=str(lane.channel),
+        now=fixed["now"],
+        **attempts.parameters,
+    )
+    return {message: Opened(message, attempt) for message, attempt in opened}
 
 
 def _stop(sql: Plain, row: Wanted, rules: Rules, fixed: dict[str, object]) -> Stopped:
     """Say why the UPDATE changed nothing and put the row where that reason puts it."""
+    leased = Rows(sql, {"leased": "bigint", "token": "text"}, [(row.message_id, row.token)])
     mine = sql.one(
-        f"SELECT {FIRST_FAILING} FROM message m WHERE m.id = :id AND {MINE}",
-        id=row.message_id,
-        token=row.token,
+        f"{leased.with_w} SELECT {FIRST_FAILING} FROM message m JOIN w ON m.id = w.leased WHERE {MINE}",
+        **leased.parameters,
         **fixed,
     )
     if mine is None:
@@ -133,43 +164,34 @@ def _stop(sql: Plain, row: Wanted, rules: Rules, fixed: dict[str, object]) -> St
     }.get(reason)
     sql.run(
         "UPDATE message SET status = :status, reason = :reason, claim_token = NULL, claim_epoch = NULL, lease_until = NULL,"
-        " due_at = COALESCE(:again, due_at), updated_at = :now WHERE id = :id",
-        id=row.message_id, status=str(then), reason=reason, again=again, now=fixed["now"],
+        # a row that waits for a person's word is not due before its life is over
+        " due_at = CASE WHEN :ask = 1 THEN expires_at ELSE COALESCE(:again, due_at) END, updated_at = :now"
+        # another process may have taken the row over since the statement before
+        " WHERE id = :id AND status = 'claimed' AND claim_token = :token",
+        id=row.message_id, token=row.token, status=str(then), reason=reason, again=again, ask=1 if reason == LATE_ASK else 0,
+        now=fixed["now"],
     )  # fmt: skip
     return Stopped(row.message_id, then, reason)
 
 
-def _lock_households(sql: Plain, wanted: Sequence[Wanted]) -> None:
-    """Two lanes must not count one household's messages at once. SQLite has one writer, so it needs no lock."""
-    if sql.kind == "postgresql":
-        sql.all(
-            "SELECT r.id FROM household r WHERE r.id IN (SELECT COALESCE(h.alias_of, h.id) FROM message m"
-            " JOIN household h ON h.id = m.household_id WHERE m.id = ANY(:ids)) ORDER BY r.id FOR UPDATE",
-            ids=[row.message_id for row in wanted],
-        )
+def _lock_households(sql: Plain, wanted: Sequence[Wanted]) -> bool:
+    """Whether every row is about another household, merged ones counted as one.
 
-
-def _tier_room(sql: Plain, lane: Lane, wanted: Sequence[Wanted], now: int) -> tuple[int, set[bytes]]:
-    """How many new people the WhatsApp portfolio may still be written to, and who of these rows was written to already.
-
-    Counted over all senders of the portfolio in the last 24 hours; whatever may have arrived counts, `unknown` too.
+    Two lanes must not count one household's messages at once, so they are locked; SQLite has one writer and needs no lock.
     """
-    if lane.channel is not ChannelKind.WHATSAPP:
-        return 1, set()
-    portfolio = sql.one(
-        "SELECT p.id, p.daily_tier FROM portfolio p JOIN sender s ON s.portfolio_id = p.id WHERE s.id = :id"
-        + (" FOR UPDATE OF p" if sql.kind == "postgresql" else ""),
-        id=lane.sender_id,
+    rows = Rows(sql, {"leased": "bigint"}, [(row.message_id,) for row in wanted])
+    head = (
+        f"{rows.with_w} SELECT COALESCE(h.alias_of, h.id) AS root FROM w JOIN message m ON m.id = w.leased"
+        " JOIN household h ON h.id = m.household_id"
     )
-    if portfolio is None:
-        return len(wanted), set()
-    recent = (
-        "FROM attempt a JOIN message m ON m.id = a.message_id JOIN sender s ON s.id = m.sender_id"
-        " WHERE s.portfolio_id = :portfolio AND a.opened_at > :since AND a.state <> 'deferred' AND a.answer <> 'rejected'"
-    )
-    since = now - 24 * 3600 * SECOND
-    seen = {
-        bytes(blind)
-        for (blind,) in sql.all(f"SELECT DISTINCT m.address_blind {recent}", portfolio=portfolio[0], since=since)
-    }
-    return int(portfolio[1] * CAMPAIGN_SHARE) - len(seen), seen
+    if sql.kind == "postgresql":
+        roots = [
+            row[0]
+            for row in sql.all(
+                f"SELECT r.id FROM ({head}) AS f JOIN household r ON r.id = f.root ORDER BY r.id FOR UPDATE OF r",
+                **rows.parameters,
+            )
+        ]
+        return len(roots) == len(set(roots))
+    found = sql.one(f"SELECT COUNT(*), COUNT(DISTINCT root) FROM ({head})", **rows.parameters)
+    return found is not None and found[0] == found[1]

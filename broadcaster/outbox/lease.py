@@ -11,6 +11,9 @@ from broadcaster.outbox.rules import LEASE
 from broadcaster.storage.database import Database, Plain
 from broadcaster.storage.types import SECOND, from_micros, to_micros
 
+#: The share of the configured pace that is used: calls reach the provider a little earlier or later than their slots, and in
+#: no second may there be more of them than allowed.
+USED_OF_PACE = 0.97
 #: A lane belongs to its drain this long without a sign of life.
 LANE = timedelta(seconds=10)
 _MOST = 500  # rows leased at once, however fast the lane
@@ -23,7 +26,7 @@ class Lane:
     sender_id: int
     sender: str
     channel: ChannelKind
-    pace: float  # messages a second
+    pace: float  # messages a second that are really sent, see USED_OF_PACE
     epoch: int
     paused_until: datetime | None
     next_slot_at: datetime
@@ -72,19 +75,21 @@ def take_lane(db: Database, sender_id: int, holder: str, now: datetime) -> Lane 
         sender_id=sender_id,
         sender=name,
         channel=ChannelKind(channel),
-        pace=float(pace),
+        pace=float(pace) * USED_OF_PACE,
         epoch=epoch,
         paused_until=None if paused_until is None else from_micros(paused_until),
         next_slot_at=from_micros(next_slot),
     )
 
 
-def leave_lane(db: Database, lane: Lane, holder: str) -> None:
-    """Give the lane back at once."""
+def leave_lane(db: Database, lane: Lane, holder: str, next_slot: datetime | None = None) -> None:
+    """Give the lane back at once. `next_slot`: from when the next holder may send; slots given back are free again."""
+    slot = None if next_slot is None else to_micros(next_slot)
     with db.plain() as sql:
         sql.run(
-            "UPDATE sender SET lane_until = NULL, drained_by = '' WHERE id = :id AND drained_by = :holder AND epoch = :epoch",
-            id=lane.sender_id, holder=holder, epoch=lane.epoch,
+            "UPDATE sender SET lane_until = NULL, drained_by = '', next_slot_at = COALESCE(:slot, next_slot_at)"
+            " WHERE id = :id AND drained_by = :holder AND epoch = :epoch",
+            id=lane.sender_id, holder=holder, epoch=lane.epoch, slot=slot,
         )  # fmt: skip
 
 

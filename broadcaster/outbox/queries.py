@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from broadcaster.domain.message import BEGUN, AttemptState, Status
+from broadcaster.domain.message import BEGUN, AttemptState, ChannelKind, Status
 from broadcaster.outbox.rules import attempt_of, reference
 from broadcaster.outbox.service import instance_id
+from broadcaster.storage.database import plain
 from broadcaster.storage.tables import Attempt, Message, MessageTemplate, ProviderEvent, Sender, TemplateVersion
+from broadcaster.storage.types import from_micros, to_micros
 
 
 @dataclass(frozen=True)
@@ -140,23 +144,86 @@ def senders(session: Session) -> list[SenderLine]:
     ]
 
 
-def unfinished_ids(session: Session, account: str, *, since: datetime, limit: int = 500) -> list[str]:
-    """Provider ids of attempts whose evidence may still rise, for polling where there is no public address."""
-    return [
-        provider_id
-        for provider_id in session.exec(
-            select(Attempt.provider_id)
-            .where(
-                Attempt.account == account,
-                col(Attempt.state).in_((AttemptState.ACCEPTED, AttemptState.SENT)),
-                col(Attempt.opened_at) >= since,
-                col(Attempt.provider_id).is_not(None),
-            )
-            .order_by(col(Attempt.id).desc())
-            .limit(limit)
-        )
-        if provider_id is not None
-    ]
+#: A question about a text is asked again when the text is this many times as old as it was at the last question.
+_PATIENCE_ACCEPTED, _PATIENCE_UNKNOWN = 1.5, 3
+
+
+def unfinished_ids(
+    session: Session, account: str, now: datetime, *, since: datetime, silent_for: timedelta, limit: int = 200
+) -> list[str]:
+    """Provider ids of attempts whose evidence may still rise, those never asked about first.
+
+    Only texts begun since `since` and at least `silent_for` ago; one asked about before waits half its age again.
+    """
+    rows = plain(session).all(
+        "SELECT provider_id FROM attempt WHERE account = :account AND state IN ('accepted', 'sent')"
+        " AND provider_id IS NOT NULL AND opened_at >= :since AND opened_at <= :until"
+        " AND (asked_at IS NULL OR :now - opened_at >= :patience * (asked_at - opened_at))"
+        " ORDER BY COALESCE(asked_at, 0), id LIMIT :most",
+        account=account, since=to_micros(since), until=to_micros(now - silent_for), now=to_micros(now),
+        patience=_PATIENCE_ACCEPTED, most=limit,
+    )  # fmt: skip
+    return [row[0] for row in rows]
+
+
+@dataclass(frozen=True)
+class Unsettled:
+    """An attempt without an answer, for finding its text at the provider. `open`: its call may still be under way."""
+
+    attempt_id: int
+    open: bool
+    channel: ChannelKind
+    sealed_address: bytes
+    address_blind: bytes
+    text_hash: str
+    opened_at: datetime
+
+
+_UNSETTLED = (
+    "SELECT a.id, a.state, m.channel, m.sealed_address, m.address_blind, a.text_hash, a.opened_at FROM attempt a"
+    " JOIN message m ON m.id = a.message_id WHERE a.account = :account AND a.provider_id IS NULL"
+)
+
+
+def unsettled(session: Session, account: str, now: datetime, *, first_after: timedelta, limit: int) -> list[Unsettled]:
+    """Unknown attempts whose provider should be asked now: `first_after` their opening, then ever more rarely until their
+    message stands as it is. An attempt that has its provider's id is not asked about: the provider itself does not know.
+    """
+    rows = plain(session).all(
+        f"{_UNSETTLED} AND a.state = 'unknown' AND a.opened_at <= :until AND m.status = 'unknown' AND m.settle_by > :now"
+        " AND (a.asked_at IS NULL OR :now - a.opened_at >= :patience * (a.asked_at - a.opened_at))"
+        " ORDER BY COALESCE(a.asked_at, 0), a.id LIMIT :most",
+        account=account, until=to_micros(now - first_after), now=to_micros(now), patience=_PATIENCE_UNKNOWN, most=limit,
+    )  # fmt: skip
+    return [_unsettled(row) for row in rows]
+
+
+def unsettled_to(
+    session: Session, account: str, channel: ChannelKind, address_blind: bytes, *, lock: bool = False
+) -> list[Unsettled]:
+    """Every attempt to this address without an answer, the open ones too."""
+    sql = plain(session)
+    rows = sql.all(
+        f"{_UNSETTLED} AND a.state IN ('unknown', 'open') AND m.channel = :channel AND m.address_blind = :blind"
+        " ORDER BY a.id" + (" FOR UPDATE" if lock and sql.kind == "postgresql" else ""),
+        account=account, channel=str(channel), blind=address_blind,
+    )  # fmt: skip
+    return [_unsettled(row) for row in rows]
+
+
+def owned_ids(session: Session, account: str, provider_ids: Sequence[str]) -> frozenset[str]:
+    """Which of these ids belong to an attempt already."""
+    found = session.exec(
+        select(Attempt.provider_id).where(Attempt.account == account, col(Attempt.provider_id).in_(provider_ids))
+    )
+    return frozenset(provider_id for provider_id in found if provider_id is not None)
+
+
+def _unsettled(row: tuple[Any, ...]) -> Unsettled:
+    return Unsettled(
+        attempt_id=row[0], open=row[1] == AttemptState.OPEN, channel=ChannelKind(row[2]), sealed_address=bytes(row[3]),
+        address_blind=bytes(row[4]), text_hash=row[5], opened_at=from_micros(row[6]),
+    )  # fmt: skip
 
 
 def waiting_or_open(session: Session, campaign_id: int, now: datetime) -> bool:

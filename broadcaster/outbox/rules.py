@@ -18,6 +18,8 @@ RETRY_AFTER_RECEIPT = timedelta(minutes=60)
 CAP_DAYS = 7
 #: "Write again" is allowed this long after the text became unknown.
 WRITE_AGAIN_AFTER = timedelta(minutes=15)
+#: Reasons of rows whose planned window is over: not sent because of it, held for a person, and what the person said.
+LATE_SKIP, LATE_ASK, LATE_SKIPPED = "late_skip", "late_ask", "late_skipped"
 #: Growth of the wait after a temporary answer: 1, 5, 25 minutes, 2 hours, then every 6 hours.
 _WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 25, 120, 360))
 
@@ -37,6 +39,11 @@ def dedupe_key(lineage: str, cohort: int, step: str, household: int, hop: int, r
 def address_key(lineage: str, cohort: int, step: str, channel: str, address_blind: bytes, replaces: int = 0) -> str:
     """The same from the address's side: one telephone gets one step once, whatever happens to its households."""
     return f"a|{lineage}|{cohort}|{step}|{channel}|{address_blind.hex()}|{replaces}"
+
+
+def replacing_key(key: str, replaced: int) -> str:
+    """The key of a text that a person has written again, for texts that belong to no campaign."""
+    return f"{key}|{replaced}"
 
 
 def event_key(purpose: str, event_id: int) -> str:

@@ -13,7 +13,7 @@ from broadcaster.channels.protocol import Button, Outgoing, RawEvent, Receipt
 from broadcaster.errors import Blocked
 from broadcaster.outbox.gate import CARD_DUE
 from broadcaster.outbox.record import Classify, Consequence, Evidence, raise_evidence
-from broadcaster.outbox.rules import attempt_of, event_key
+from broadcaster.outbox.rules import LATE_ASK, LATE_SKIPPED, attempt_of, event_key
 from broadcaster.storage.database import plain
 from broadcaster.storage.sealed import Sealer
 from broadcaster.storage.tables import Installation, PollCursor, ProviderEvent, Sender
@@ -44,6 +44,9 @@ class NewMessage:
     due_at: datetime
     expires_at: datetime
     children: Sequence[tuple[int, int, str]]  # (child id, card id, occasion)
+    late: str = ""  # skip | ask: what happens when its window ends at `late_at` before it has left; "" goes on
+    late_at: datetime | None = None
+    follows: str = ""  # why this channel: what became of the one before
 
 
 def enqueue(session: Session, messages: Iterable[NewMessage], now: datetime) -> int:
@@ -55,15 +58,17 @@ def enqueue(session: Session, messages: Iterable[NewMessage], now: datetime) -> 
         row = sql.one(
             "INSERT INTO message (dedupe_key, address_key, purpose, sender_id, channel, sealed_address, address_blind,"
             " household_id, campaign_id, cohort_id, step, hop, template_version_id, status, reason, due_at, expires_at,"
-            " settle_by, attempts, created_at, updated_at)"
+            " settle_by, late, late_at, follows, attempts, created_at, updated_at)"
             " VALUES (:dedupe_key, :address_key, 'campaign', :sender, :channel, :address, :blind, :household, :campaign,"
-            " :cohort, :step, :hop, :version, 'planned', '', :due, :expires, :settle, 0, :now, :now)"
+            " :cohort, :step, :hop, :version, 'planned', '', :due, :expires, :settle, :late, :late_at, :follows, 0, :now, :now)"
             " ON CONFLICT DO NOTHING RETURNING id",
             dedupe_key=message.dedupe_key, address_key=message.address_key, sender=message.sender_id,
             channel=message.channel, address=message.sealed_address, blind=message.address_blind,
             household=message.household_id, campaign=message.campaign_id, cohort=message.cohort_id, step=message.step,
             hop=message.hop, version=message.template_version_id, due=to_micros(message.due_at),
             expires=to_micros(message.expires_at), settle=to_micros(message.expires_at + SETTLE), now=micros,
+            late=message.late, late_at=None if message.late_at is None else to_micros(message.late_at),
+            follows=message.follows,
         )  # fmt: skip
         if row is None:
             continue
@@ -172,6 +177,36 @@ def cancel(
     return sum(sql.run(f"{change} AND household_id = :household", household=one, **fixed) for one in household_ids)
 
 
+def held_for_a_person(session: Session, campaign_id: int) -> int:
+    """How many rows of a campaign wait for the decision of `campaign late`."""
+    row = plain(session).one(
+        f"SELECT COUNT(*) FROM message WHERE campaign_id = :campaign AND {_HELD}", campaign=campaign_id
+    )
+    return 0 if row is None else int(row[0])
+
+
+_HELD = f"status = 'planned' AND late = 'ask' AND reason = '{LATE_ASK}'"
+
+
+def decide_late(session: Session, campaign_id: int, *, send_at: datetime | None, now: datetime) -> int:
+    """A person has decided about the held rows: they leave from `send_at` on (at their life's end they expire), or never.
+
+    Returns how many.
+    """
+    sql, micros = plain(session), to_micros(now)
+    if send_at is None:
+        return sql.run(
+            "UPDATE message SET status = 'expired', reason = :reason, updated_at = :now"
+            f" WHERE campaign_id = :campaign AND {_HELD}",
+            campaign=campaign_id, reason=LATE_SKIPPED, now=micros,
+        )  # fmt: skip
+    return sql.run(
+        "UPDATE message SET late = '', late_at = NULL, reason = '', due_at = :due, updated_at = :now"
+        f" WHERE campaign_id = :campaign AND {_HELD} AND expires_at > :now",
+        campaign=campaign_id, due=to_micros(send_at), now=micros,
+    )  # fmt: skip
+
+
 def cancel_not_due(session: Session, now: datetime) -> int:
     """Cancel waiting campaign rows none of whose cards is due any more. Returns how many."""
     return plain(session).run(
@@ -244,6 +279,31 @@ def apply_receipt(
         sql, Evidence(attempt_id, receipt.state, receipt.code, receipt.provider_id, event_id), classify, now
     )
     return ("unknown_reference" if outcome == "no_attempt" else outcome), consequences
+
+
+def own(session: Session, attempt_id: int, provider_id: str) -> None:
+    """A look-up has shown that this text at the provider is the attempt's; its state is applied as a receipt."""
+    plain(session).run(
+        "UPDATE attempt SET provider_id = :provider_id WHERE id = :id AND provider_id IS NULL AND state = 'unknown'",
+        id=attempt_id, provider_id=provider_id,
+    )  # fmt: skip
+
+
+def remember_asked(session: Session, attempt_ids: Sequence[int], now: datetime) -> None:
+    """The provider has been asked about these attempts."""
+    micros = to_micros(now)
+    plain(session).many(
+        "UPDATE attempt SET asked_at = :now WHERE id = :id", [{"id": one, "now": micros} for one in attempt_ids]
+    )
+
+
+def remember_asked_ids(session: Session, account: str, provider_ids: Sequence[str], now: datetime) -> None:
+    """The same, by the provider's ids."""
+    micros = to_micros(now)
+    plain(session).many(
+        "UPDATE attempt SET asked_at = :now WHERE account = :account AND provider_id = :id",
+        [{"id": one, "account": account, "now": micros} for one in provider_ids],
+    )
 
 
 def instance_id(session: Session) -> str:

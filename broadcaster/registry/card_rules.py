@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import lru_cache
 
 from broadcaster.domain.card import CardKind, CardStatus, kind_due
 from broadcaster.domain.people import birthday
@@ -35,6 +36,9 @@ _DAY_MATTERS = frozenset({CardStatus.APPLIED, CardStatus.PRINTED, CardStatus.COL
 #: From here on an event about a child whose first card is finished is about the next one, with photo.
 _RENEWAL = timedelta(days=183)
 
+#: The same few thousand birth dates are asked about a district's file over and over.
+kind_due_on = lru_cache(maxsize=65_536)(kind_due)
+
 _WORDS: Mapping[CardStatus, str] = {
     CardStatus.NOT_REGISTERED: "belum terdaftar",
     CardStatus.APPLIED: "diajukan",
@@ -55,6 +59,7 @@ class Event:
     status: CardStatus
     on: date
     dated: bool
+    back: bool = False  # a step backwards that a person confirmed
 
 
 @dataclass(slots=True)
@@ -64,6 +69,16 @@ class CardState:
     status: CardStatus
     since: date
     days: dict[CardStatus, date]
+    recorded: set[tuple[CardStatus, date]] = field(default_factory=set)
+
+    def recall(self, status: CardStatus, on: date, *, back: bool) -> None:
+        """Take in one recorded event; called in the order of recording. `back`: it was a confirmed step backwards."""
+        if back:
+            self.days = (
+                {} if self.days.keys() & _ENDS.keys() else {s: d for s, d in self.days.items() if _before(s, status)}
+            )
+        self.recorded.add((status, on))
+        self.days[status] = min(on, self.days.get(status, on))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +87,8 @@ class Clash:
 
     code: str
     parts: Mapping[str, str]
+    back_to: Event | None = None  # of `status_back`: where the file says that the card is
+    denied: frozenset[CardStatus] = frozenset()  # and the recorded steps that then never were
 
 
 def events_of(
@@ -101,7 +118,7 @@ def kind_of(birth: date, events: Sequence[Event], cards: Mapping[CardKind, CardS
     days = {event.status: event.on for event in events if event.dated}
     dated = days.get(CardStatus.PRINTED) or days.get(CardStatus.COLLECTED)
     day = dated or today
-    kind = kind_due(birth, day)
+    kind = kind_due_on(birth, day)
     if kind is CardKind.PHOTO and dated is None and events[-1].status is CardStatus.EXPIRED:
         return CardKind.NO_PHOTO  # what has expired before the 17th birthday is the first card
     first = cards.get(CardKind.NO_PHOTO)
@@ -114,28 +131,58 @@ def kind_of(birth: date, events: Sequence[Event], cards: Mapping[CardKind, CardS
     return CardKind.PHOTO if later and (finished or overtaken) and top is not CardStatus.VOID else kind
 
 
-def advance(card: CardState, events: Sequence[Event]) -> tuple[list[Event], list[Clash]]:
+def advance(card: CardState, events: Sequence[Event], *, confirmed: bool = False) -> tuple[list[Event], list[Clash]]:
     """Move the card on; returns the events that are new to the register and those it contradicts. `card` is changed.
 
-    Forward only. A dated earlier step that the register did not know yet is added as history; the card stays.
+    Forward only. A dated earlier step that the register did not know yet is added as history; the card stays. With
+    `confirmed` a card moves back as well: what contradicted the file is returned as `status_back` all the same, and the
+    steps it takes back are in `denied`.
     """
     new: list[Event] = []
     clashes: list[Clash] = []
     for event in events:
         known = card.days.get(event.status, card.since if event.status is card.status else None)
-        if known is not None:
+        if known is not None and not _is_back(event, known, card):
             if event.dated and known != event.on:
                 clashes.append(_differs(event, known))
-        elif card.status in FOLLOWS[event.status]:
-            card.status, card.since = event.status, event.on
+        elif known is None and card.status in FOLLOWS[event.status]:
+            _enter(card, event, card.days)
+            new.append(event)
+        elif known is None and event.dated and _is_history(event, card):
             card.days[event.status] = event.on
             new.append(event)
-        elif event.dated and _is_history(event, card):
-            card.days[event.status] = event.on
-            new.append(event)
-        else:
-            clashes.append(Clash("status_back", {"known": _WORDS[card.status], "told": _WORDS[event.status]}))
+        elif event.dated or event.on >= card.since:  # else: an old file without dates, which is no contradiction
+            parts = {"known": _WORDS[card.status], "told": _WORDS[event.status]}
+            taken_back = _denied(card, event)
+            clashes.append(Clash("status_back", parts, event, taken_back))
+            if confirmed:
+                days = {} if card.status in _ENDS else {s: d for s, d in card.days.items() if s not in taken_back}
+                _enter(card, event, days)
+                new.append(Event(event.status, event.on, event.dated, back=True))
     return new, clashes
+
+
+def _denied(card: CardState, event: Event) -> frozenset[CardStatus]:
+    """The recorded steps that never were, when `event` is right: those after it. None when a card that ended starts anew."""
+    if card.status in _ENDS:
+        return frozenset()
+    return frozenset(status for status in (card.status, *card.days) if not _before(status, event.status)) - {
+        event.status
+    }
+
+
+def _enter(card: CardState, event: Event, days: dict[CardStatus, date]) -> None:
+    card.status, card.since = event.status, event.on
+    card.days = {**days, event.status: event.on}
+
+
+def _is_back(event: Event, known: date, card: CardState) -> bool:
+    """A status the card has been through, told as where it is now: without a date and later, or after the card ended."""
+    if event.status is card.status or event.on == known:
+        return False
+    if event.dated:
+        return card.status in _ENDS and event.status in _ORDER and event.on > card.since
+    return event.status in FOLLOWS and event.on >= card.since and card.status not in FOLLOWS[event.status]
 
 
 def _rank(event: Event) -> int:

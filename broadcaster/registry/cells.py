@@ -21,13 +21,39 @@ _AS_NUMBER = re.compile(r"\+?\d+(?:[.,]\d+)?[eE][+-]?\d+|\d{14,}[.,]0+", re.ASCI
 _SEPARATORS = re.compile(r"[ .\-]")
 
 
+#: What begins a formula where a cell is read by a spreadsheet.
+FORMULA_SIGNS = frozenset("=+-@")
+_FORMULA = re.compile(r"[=@]|[+-][\w ]*[(!|+*/]|[+-]\s*[A-Za-z]+\d")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # not tab and line breaks
+
+
 def text_of(cell: object) -> str:
-    """The cell as one tidy line; a whole number without its `.0`."""
+    """The cell as one tidy line without control characters; a whole number without its `.0`."""
     if isinstance(cell, str):
+        if not cell.isprintable():
+            cell = _CONTROL.sub("", cell)
         return " ".join(cell.split()) if cell.isascii() else tidy(cell)
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     return "" if cell is None else tidy(str(cell))
+
+
+def has_control(text: str) -> bool:
+    return _CONTROL.search(text) is not None
+
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet would compute it: `=1+1`, `@SUM(1)`, `+cmd|' /C calc'!A0`. `="0812"` hides a text, is none."""
+    return text[:1] in FORMULA_SIGNS and _FORMULA.match(text) is not None and _TEXT_IN_FORMULA.fullmatch(text) is None
+
+
+_TEXT_IN_FORMULA = re.compile(r'="[^"]*"')
+
+
+def begins_with(text: str, phrases: tuple[str, ...]) -> bool:
+    """Whether the text begins with one of the phrases, as whole words."""
+    words = re.sub(r"[^a-z0-9]+", " ", text[:60].lower()).strip() + " "
+    return words.startswith(phrases)
 
 
 def is_blank(cell: object) -> bool:
@@ -66,8 +92,11 @@ def read_birth(cell: object) -> date:
 def _birth_from_text(text: str) -> date:
     try:
         return read_date(text)
-    except ValueError:
-        return read_place_and_date(text)[1]
+    except ValueError as first:
+        try:
+            return read_place_and_date(text)[1]
+        except ValueError:
+            raise first from None  # it says best what is wrong with a date that stands alone
 
 
 def read_day(cell: object) -> date:
@@ -93,6 +122,7 @@ def lost_its_zero(cell: object) -> bool:
     return text_of(cell).lstrip("'`\"= ").startswith("8")
 
 
+@lru_cache(maxsize=4_096)
 def names_in(text: str, phrases: tuple[str, ...]) -> bool:
     """Whether one of the phrases stands in the text as whole words."""
     words = f" {re.sub(r'[^a-z0-9]+', ' ', text.lower())} "

@@ -6,17 +6,22 @@ Kinds: `children` (who is registered where, with or without card), `phones` (a n
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from broadcaster.domain.card import CardStatus
 from broadcaster.domain.people import tidy
 from broadcaster.errors import BadInput
 from broadcaster.shipped import content_dir
+
+if TYPE_CHECKING:
+    from broadcaster.registry.mapping import ColumnMap
 
 Kind = Literal["children", "phones", "collections"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -51,6 +56,10 @@ LABELS: Mapping[str, str] = {
     "note": "Keterangan",
 }
 
+#: What the import itself adds to the columns of a file when it lists its findings (registry.workbook).
+OWN_HEADINGS = ("Baris Asal", "Tingkat Temuan", "Kolom Temuan", "Alasan Temuan", "Saran Perbaikan")
+OWN_KEYS = frozenset(re.sub(r"[^a-z]", "", heading.lower()) for heading in OWN_HEADINGS)
+
 #: Titles, logos and addresses above a table end well before this row.
 HEADINGS_WITHIN = 50
 
@@ -66,11 +75,16 @@ class Words:
     relation: Mapping[str, str]  # folded -> field of the parent's name
     stays: tuple[str, ...]  # phrases that mean the child is still here
     excluded: Mapping[str, tuple[str, ...]]  # deceased | moved -> phrases
+    footers: tuple[str, ...] = ()  # how a cell of a total or a signature begins
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Where each field stands. `index` counts from 0; several phone columns may stand side by side."""
+    """Where each field stands. `index` counts from 0; several phone columns may stand side by side.
+
+    `titles`: every heading by position; of several equal ones each says its column, `Nama [C]`. `unclear`: fields for which
+    equal headings stand side by side, with those headings. `unknown`: headings that say nothing to us.
+    """
 
     row: int  # number of the row of headings; data begins after it
     index: Mapping[str, int]
@@ -78,6 +92,9 @@ class Columns:
     written: Mapping[str, str]  # field -> the heading as the office wrote it
     found: tuple[str, ...]  # every heading of the row
     doubled: tuple[tuple[str, str, tuple[str, ...]], ...] = field(default=())  # field, used, left out
+    titles: tuple[str, ...] = ()
+    unclear: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    unknown: tuple[str, ...] = ()
 
     @property
     def fields(self) -> frozenset[str]:
@@ -87,6 +104,19 @@ class Columns:
 def fold(text: str) -> str:
     """A heading or word without what clerks vary: `No. KK (16 digit)` and `NO_KK` are both `nokk`."""
     return re.sub(r"[^a-z0-9]", "", re.sub(r"\(.*?\)", "", tidy(text).lower()))
+
+
+def title_key(title: str) -> str:
+    """What makes two headings of one sheet the same: `fold`, or the heading itself where nothing of it is left."""
+    return fold(title) or tidy(title).casefold()
+
+
+def shape_of(titles: Sequence[str]) -> str:
+    """What two files have in common when their headings are the same in the same order; case and marks do not count."""
+    filled = [key for key in map(title_key, titles) if key not in OWN_KEYS]
+    while filled and not filled[-1]:
+        filled.pop()
+    return hashlib.sha256("\x1f".join(filled).encode()).hexdigest()
 
 
 @lru_cache(maxsize=1)
@@ -116,6 +146,7 @@ def parse_words(raw: Mapping[str, Any]) -> Words:
         relation=_meanings(raw["relation"]),
         stays=tuple(raw["excluded"]["stays"]),
         excluded={reason: tuple(raw["excluded"][reason]) for reason in ("deceased", "moved")},
+        footers=tuple(raw["footers"]["begin"]),
     )
 
 
@@ -128,23 +159,63 @@ def _meanings(section: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return found
 
 
-def find_columns(rows: Sequence[tuple[int, Sequence[object]]], words: Words) -> Columns | None:
-    """The headings among the first rows of a sheet: the row with most known ones; None when no row has two."""
+def find_columns(
+    rows: Sequence[tuple[int, Sequence[object]]],
+    words: Words,
+    given: ColumnMap | None = None,
+    remembered: Mapping[str, ColumnMap] | None = None,
+) -> Columns | None:
+    """The headings among the first rows of a sheet: the row with most known ones; None when no row has two.
+
+    `given`: the office's answer about this file; its headings are known. `remembered`: earlier answers by `shape_of`; a row
+    of such a shape is the one.
+    """
     best: tuple[int, int] | None = None
+    asked = given.columns if given else {}
     for position, (_, row) in enumerate(rows):
+        if given is None and remembered:
+            for number, titles in _titles_at(rows, position, words):
+                if (answer := remembered.get(shape_of(titles))) is not None:
+                    return _columns(number, titles, words, answer)
         folded = [fold(str(cell)) for cell in row]
-        used = sum(cell in words.headings for cell in folded)
+        used = sum(cell in words.headings or cell in asked for cell in folded if cell)
         known = used + sum(cell in words.ignored for cell in folded)
         if used >= 1 and known >= 2 and (best is None or known > best[0]):
             best = (known, position)
     if best is None:
         return None
-    position = best[1]
+    number, titles = list(_titles_at(rows, best[1], words))[-1]
+    return _columns(number, titles, words, given)
+
+
+def _titles_at(
+    rows: Sequence[tuple[int, Sequence[object]]], position: int, words: Words
+) -> Iterator[tuple[int, list[str]]]:
+    """The headings that begin in this row: in one line, and in two where the next line can be their second."""
     number, row = rows[position]
     titles = [tidy(str(cell)) for cell in row]
+    yield number, _told_apart(titles)
     if position + 1 < len(rows) and (lower := _second_line(titles, rows[position + 1][1], words)):
-        number, titles = rows[position + 1][0], lower
-    return _columns(number, titles, words)
+        yield rows[position + 1][0], _told_apart(lower)
+
+
+def _told_apart(titles: Sequence[str]) -> list[str]:
+    """Headings that are written alike, each with the letter of its column."""
+    times = Counter(title_key(title) for title in titles if title)
+    return [
+        f"{title} [{column_letters(index)}]" if title and times[title_key(title)] > 1 else title
+        for index, title in enumerate(titles)
+    ]
+
+
+def column_letters(index: int) -> str:
+    """0 -> A, 25 -> Z, 26 -> AA, as sheets call their columns."""
+    letters = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
 
 
 def _second_line(titles: Sequence[str], row: Sequence[object], words: Words) -> list[str] | None:
@@ -158,14 +229,34 @@ def _second_line(titles: Sequence[str], row: Sequence[object], words: Words) -> 
     return [under or over for over, under in zip(above, below, strict=True)]
 
 
-def _columns(number: int, titles: Sequence[str], words: Words) -> Columns:
+_LETTERS = re.compile(r" \[[A-Z]+\]$")
+
+
+def without_letters(title: str) -> str:
+    """`Nama [C]` -> `Nama`, as it stands in the file."""
+    return _LETTERS.sub("", title)
+
+
+def _columns(number: int, titles: Sequence[str], words: Words, answer: ColumnMap | None) -> Columns:
+    answered = answer.of(titles) if answer else {}
+    settled = frozenset(answered.values()) - {""}
     candidates: dict[str, list[tuple[int, int]]] = {}
+    unknown = []
     for index, title in enumerate(titles):
-        known = words.headings.get(fold(title))
-        if known:
-            candidates.setdefault(known[0], []).append((known[1], index))
+        folded = fold(without_letters(title))
+        known = (answered[index], 0) if index in answered else words.headings.get(folded)
+        if known and known[0]:
+            if index in answered or known[0] not in settled:
+                candidates.setdefault(known[0], []).append((known[1], index))
+        elif title and index not in answered and folded not in words.ignored:
+            unknown.append(title)
     phones = tuple(sorted(index for _, index in candidates.pop("phone", [])))
     chosen = {name: min(places)[1] for name, places in candidates.items()}
+    several = {
+        name: sorted(places)
+        for name, places in candidates.items()
+        if len(places) > 1 and name not in _NO_HARM_TWICE and name not in settled
+    }
     return Columns(
         row=number,
         index=chosen,
@@ -174,10 +265,16 @@ def _columns(number: int, titles: Sequence[str], words: Words) -> Columns:
         | ({"phone": titles[phones[0]]} if phones else {}),
         found=tuple(title for title in titles if title),
         doubled=tuple(
-            (name, titles[chosen[name]], tuple(titles[index] for _, index in sorted(places) if index != chosen[name]))
-            for name, places in candidates.items()
-            if len(places) > 1 and name not in _NO_HARM_TWICE
+            (name, titles[chosen[name]], tuple(titles[index] for _, index in places if index != chosen[name]))
+            for name, places in several.items()
         ),
+        titles=tuple(titles),
+        unclear=tuple(
+            (name, tuple(titles[index] for preference, index in places if preference == places[0][0]))
+            for name, places in several.items()
+            if places[0][0] == places[1][0]
+        ),
+        unknown=tuple(unknown),
     )
 
 
@@ -196,12 +293,22 @@ def guess_kind(columns: Columns) -> Kind | None:
     return "collections" if card and "nik" in fields else None
 
 
-def missing_columns(columns: Columns, kind: Kind) -> list[str]:
-    """Labels of what the kind needs and the sheet lacks."""
+def missing_fields(columns: Columns, kind: Kind) -> list[tuple[str, ...]]:
+    """What the kind needs and the sheet lacks; of several names in one entry one is enough."""
     lacking = [names for names in REQUIRED[kind] if not columns.fields & set(names)]
     if fold(columns.written.get("village", "")).startswith("kode"):
         lacking = [names for names in lacking if names != ("kecamatan",)]
-    return [" atau ".join(LABELS[name] for name in names) for names in lacking]
+    return lacking
+
+
+def missing_columns(columns: Columns, kind: Kind) -> list[str]:
+    """Labels of `missing_fields`."""
+    return [" atau ".join(LABELS[name] for name in names) for names in missing_fields(columns, kind)]
+
+
+def nearest_kind(columns: Columns) -> Kind:
+    """The kind that lacks the fewest columns."""
+    return min(KINDS, key=lambda kind: len(missing_fields(columns, kind)))
 
 
 def is_heading_again(row: Sequence[object], columns: Columns, words: Words) -> bool:

@@ -5,12 +5,14 @@ A number that more than three families use is nobody's personal phone: it joins 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 #: A phone of more families than this is a kadus's, an officer's or a shop's, not personal.
 SHARED_ABOVE = 3
+_NONE: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Evidence:
 
     @property
     def homes(self) -> frozenset[int]:
+        if self.child_home is None and self.kk_home is None:
+            return _NONE
         return frozenset(home for home in (self.child_home, self.kk_home) if home is not None)
 
 
@@ -32,7 +36,7 @@ class Evidence:
 class Held:
     """What the register knows about the numbers in the file."""
 
-    phone_homes: Mapping[bytes, frozenset[int]] = field(default_factory=dict)
+    phone_homes: Mapping[bytes, Collection[int]] = field(default_factory=dict)
     shared: frozenset[bytes] = frozenset()
     kks: Mapping[int, int] = field(default_factory=dict)  # household -> how many No KK it has
 
@@ -59,96 +63,113 @@ def group(evidence: Sequence[Evidence], held: Held) -> Grouping:
     A row that names a registered child under the No KK of another registered household joins them only when something
     else does: one wrong digit must not show one family's children to another.
     """
+    numbers: dict[Hashable, int] = {}
+    family_of = array("q", (numbers.setdefault(one.family, len(numbers)) for one in evidence))
     doubtful = {index for index, one in enumerate(evidence) if len(one.homes) > 1}
     while True:
-        accepted = [index for index in range(len(evidence)) if index not in doubtful]
-        union, shared, users = _join(evidence, accepted, held)
-        settled = {
-            index for index in doubtful if len({union.find(("home", home)) for home in evidence[index].homes}) == 1
-        }
+        joined = _Joined(evidence, family_of, len(numbers), doubtful, held)
+        settled = {index for index in doubtful if joined.meet(evidence[index].homes)}
         if not settled:
-            return Grouping(_groups(accepted, union), shared, frozenset(doubtful), users)
+            return Grouping(joined.groups(), joined.shared, frozenset(doubtful), joined.users)
         doubtful -= settled
 
 
-def _join(
-    evidence: Sequence[Evidence], accepted: Iterable[int], held: Held
-) -> tuple[_Union, frozenset[bytes], Mapping[bytes, int]]:
-    union = _Union()
-    homes_of: dict[Hashable, set[int]] = defaultdict(set)  # family -> the registered households it is in
-    families: dict[bytes, set[Hashable]] = defaultdict(set)  # phone -> the families that use it
-    for index in accepted:
-        one = evidence[index]
-        row = ("row", index)
-        union.join(row, ("family", one.family))
-        if one.child is not None:
-            union.join(row, ("child", one.child))
-        for home in one.homes:
-            union.join(row, ("home", home))
-            homes_of[one.family].add(home)
-        for phone in one.phones:
-            families[phone].add(one.family)
-    users = {
-        phone: _count([homes_of[family] for family in users_of], phone, held) for phone, users_of in families.items()
-    }
-    shared = frozenset(phone for phone, count in users.items() if count > SHARED_ABOVE or phone in held.shared)
-    for phone, users_of in families.items():
-        if phone not in shared:
-            for family in users_of:
-                union.join(("phone", phone), ("family", family))
-            for home in held.phone_homes.get(phone, ()):
-                union.join(("phone", phone), ("home", home))
-    return union, shared, users
+class _Joined:
+    """The components over all rows but the doubtful ones. Nodes are numbers: the families first, then the homes."""
+
+    def __init__(
+        self, evidence: Sequence[Evidence], family_of: array[int], families: int, doubtful: set[int], held: Held
+    ) -> None:
+        self._family_of, self._doubtful = family_of, doubtful
+        self._union = _Union(families)
+        self._homes: dict[int, int] = {}  # registered household -> node
+        homes_of: dict[int, set[int]] = {}  # family -> the registered households it is in
+        child_in: dict[bytes, int] = {}
+        users_of: dict[bytes, set[int] | int] = {}  # phone -> the families that use it; mostly one
+        for index, one in enumerate(evidence):
+            if index in doubtful:
+                continue
+            family = family_of[index]
+            if one.child is not None and (first := child_in.setdefault(one.child, family)) != family:
+                self._union.join(first, family)
+            for home in one.homes:
+                self._union.join(family, self._home(home))
+                homes_of.setdefault(family, set()).add(home)
+            for phone in one.phones:
+                seen = users_of.setdefault(phone, family)
+                if isinstance(seen, set):
+                    seen.add(family)
+                elif seen != family:
+                    users_of[phone] = {seen, family}
+        self.users = {phone: _count(_each(users), homes_of, phone, held) for phone, users in users_of.items()}
+        self.shared = frozenset(
+            phone for phone, count in self.users.items() if count > SHARED_ABOVE or phone in held.shared
+        )
+        for phone, users in users_of.items():
+            if phone not in self.shared:
+                nodes = [*_each(users), *(self._home(home) for home in held.phone_homes.get(phone, ()))]
+                for node in nodes[1:]:
+                    self._union.join(nodes[0], node)
+
+    def _home(self, home: int) -> int:
+        node = self._homes.get(home)
+        if node is None:
+            node = self._homes[home] = self._union.another()
+        return node
+
+    def meet(self, homes: Iterable[int]) -> bool:
+        return len({self._union.find(self._home(home)) for home in homes}) == 1
+
+    def groups(self) -> tuple[Group, ...]:
+        homes: dict[int, list[int]] = {}
+        for home, node in self._homes.items():
+            homes.setdefault(self._union.find(node), []).append(home)
+        rows: dict[int, list[int]] = {}
+        for index, family in enumerate(self._family_of):
+            if index not in self._doubtful:
+                rows.setdefault(self._union.find(family), []).append(index)
+        return tuple(Group(tuple(some), tuple(sorted(homes.get(root, ())))) for root, some in rows.items())
 
 
-def _count(users: Sequence[set[int]], phone: bytes, held: Held) -> int:
-    """How many families use a phone; `users`: the registered households of each family in the file. Exact within the file.
+def _each(users: set[int] | int) -> Collection[int]:
+    return users if isinstance(users, set) else (users,)
+
+
+def _count(users: Collection[int], homes_of: Mapping[int, set[int]], phone: bytes, held: Held) -> int:
+    """How many families use a phone; `homes_of`: each family's registered households. Exact within the file.
 
     The register knows which household has the number, not which of its No KK: when a new family comes to it, all of
     them are counted, so that a number cannot gather family after family by small files.
     """
-    homes = held.phone_homes.get(phone, frozenset())
-    if homes and all(homes & user for user in users):
+    homes = held.phone_homes.get(phone)
+    if not homes:
+        return len(users)
+    inside = Counter(home for user in users for home in homes_of.get(user, ()) if home in homes)
+    if all(any(home in homes for home in homes_of.get(user, ())) for user in users):
         return max(len(users), len(homes))
-    inside = Counter(home for user in users for home in homes & user)
     return len(users) + sum(max(0, max(1, held.kks.get(home, 1)) - inside[home]) for home in homes)
 
 
-def _groups(accepted: Iterable[int], union: _Union) -> tuple[Group, ...]:
-    rows: dict[int, list[int]] = defaultdict(list)
-    for index in accepted:
-        rows[union.find(("row", index))].append(index)
-    homes: dict[int, set[int]] = defaultdict(set)
-    for kind, home in union.members():
-        if kind == "home" and isinstance(home, int):
-            homes[union.find((kind, home))].add(home)
-    return tuple(Group(tuple(some), tuple(sorted(homes.get(root, ())))) for root, some in rows.items())
-
-
-Node = tuple[str, Hashable]
-
-
 class _Union:
-    """Disjoint sets of nodes, with path halving and union by size."""
+    """Disjoint sets of numbers, with path halving and union by size."""
 
-    def __init__(self) -> None:
-        self._number: dict[Node, int] = {}
-        self._parent: list[int] = []
-        self._size: list[int] = []
+    def __init__(self, count: int) -> None:
+        self._parent = array("q", range(count))
+        self._size = array("q", [1]) * count
 
-    def find(self, node: Node) -> int:
-        number = self._number.get(node)
-        if number is None:
-            number = self._number[node] = len(self._parent)
-            self._parent.append(number)
-            self._size.append(1)
+    def another(self) -> int:
+        self._parent.append(len(self._parent))
+        self._size.append(1)
+        return len(self._parent) - 1
+
+    def find(self, number: int) -> int:
         parent = self._parent
         while parent[number] != number:
             parent[number] = parent[parent[number]]
             number = parent[number]
         return number
 
-    def join(self, one: Node, other: Node) -> None:
+    def join(self, one: int, other: int) -> None:
         a, b = self.find(one), self.find(other)
         if a == b:
             return
@@ -156,9 +177,6 @@ class _Union:
             a, b = b, a
         self._parent[b] = a
         self._size[a] += self._size[b]
-
-    def members(self) -> Iterable[Node]:
-        return self._number.keys()
 
 
 def household_key_of(kks: Iterable[bytes], children: Iterable[bytes]) -> bytes:

@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 
 from broadcaster.domain.card import CardKind, CardStatus
 from broadcaster.registry.card_rules import CardState
-from broadcaster.registry.changes import PHONE_CHANNELS, Known, KnownChild, KnownGuardian
+from broadcaster.registry.changes import PHONE_CHANNELS, Homes, Known, KnownChild, KnownGuardian
 from broadcaster.registry.households import Held
 from broadcaster.storage.sealed import Sealer
 from broadcaster.storage.tables import (
@@ -30,36 +30,40 @@ from broadcaster.storage.tables import (
 _SOME: BindParameter[Any] = bindparam("some", expanding=True)
 
 
-def load(
-    session: Session, sealer: Sealer, *, niks: Collection[bytes], kks: Collection[bytes], phones: Collection[bytes]
-) -> Known:
-    """Everything about these children, families and numbers that an import compares with."""
-    children = _children(session, sealer, niks)
+def load_homes(session: Session, *, niks: Iterable[bytes], kks: Collection[bytes], phones: Collection[bytes]) -> Homes:
+    """Which households these children, families and numbers are in: all that joining a whole file needs."""
+    members = (
+        select(col(ChildIdentity.nik_blind), col(Child.household_id))
+        .join(Child, col(Child.id) == col(ChildIdentity.child_id))
+        .where(col(ChildIdentity.nik_blind).in_(_SOME))
+    )
+    of_child = dict(_rows(session, members, niks))
     families = select(col(HouseholdKk.kk_blind), col(HouseholdKk.household_id)).where(
         col(HouseholdKk.kk_blind).in_(_SOME)
     )
-    home_of_kk = dict(_rows(session, families, kks))
-    phone_homes: dict[bytes, set[int]] = defaultdict(set)
+    of_kk = dict(_rows(session, families, kks))
+    phone_homes: dict[bytes, tuple[int, ...]] = {}
     shared: set[bytes] = set()
     numbers = (
         select(col(ContactPoint.address_blind), col(Guardian.household_id), col(ContactPoint.shared))
         .join(Guardian, col(Guardian.id) == col(ContactPoint.guardian_id))
         .where(col(ContactPoint.address_blind).in_(_SOME), col(ContactPoint.channel).in_(PHONE_CHANNELS))
+        .distinct()
     )
     for phone, home, is_shared in _rows(session, numbers, phones):
-        phone_homes[phone].add(home)
+        homes = phone_homes.setdefault(phone, ())
+        if home not in homes:
+            phone_homes[phone] = (*homes, home)
         if is_shared:
             shared.add(phone)
-    homes = {child.household for child in children.values()} | set(home_of_kk.values())
-    homes.update(*phone_homes.values())
+    of_phones = {home for homes in phone_homes.values() for home in homes}
+    return Homes(of_child, of_kk, Held(phone_homes, frozenset(shared), _kk_counts(session, of_phones)))
+
+
+def load(session: Session, sealer: Sealer, *, niks: Collection[bytes], homes: Collection[int]) -> Known:
+    """Everything about the children and households of one block that an import compares with."""
     return Known(
-        children=children,
-        home_of_kk=home_of_kk,
-        held=Held(
-            phone_homes={phone: frozenset(some) for phone, some in phone_homes.items()},
-            shared=frozenset(shared),
-            kks=_kk_counts(session, homes),
-        ),
+        children=_children(session, sealer, niks),
         guardians=_guardians(session, sealer, homes),
         village_of=_villages(session, homes),
     )
@@ -93,12 +97,12 @@ def _children(session: Session, sealer: Sealer, niks: Collection[bytes]) -> dict
         by_id[child_id].cards[CardKind(kind)] = state
         by_id[child_id].card_ids[CardKind(kind)] = card_id
     events = (
-        select(col(CardEvent.card_id), col(CardEvent.status), func.min(col(CardEvent.on_date)))
+        select(col(CardEvent.card_id), col(CardEvent.status), col(CardEvent.on_date), col(CardEvent.back))
         .where(col(CardEvent.card_id).in_(_SOME))
-        .group_by(col(CardEvent.card_id), col(CardEvent.status))
+        .order_by(col(CardEvent.id))
     )
-    for card_id, status, on in _rows(session, events, state_of):
-        state_of[card_id].days[CardStatus(status)] = on
+    for card_id, status, on, back in _rows(session, events, state_of):
+        state_of[card_id].recall(CardStatus(status), on, back=back)
     return found
 
 

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from broadcaster.domain.card import CardKind, CardStatus, kind_due
-from broadcaster.registry.card_rules import CardState, Event, advance, kind_of
+from broadcaster.domain.card import CardKind, CardStatus
+from broadcaster.registry.card_rules import CardState, Clash, Event, advance, kind_due_on, kind_of
 from broadcaster.registry.changes import Keyed, Known, KnownChild, NewCard, NewChild, Plan
 from broadcaster.registry.columns import LABELS
+from broadcaster.registry.keyed import kk_shown, nik_text
 from broadcaster.registry.problems import Problem, Severity, conflict, mask_number, problem
-from broadcaster.registry.rules import Row
+
+_PLACE = {status: place for place, status in enumerate(CardStatus)}
 
 
 def plan_children(
-    plan: Plan, rows: Sequence[Keyed], known: Known, home_of: Mapping[int, int], *, today: date, data_until: date
+    plan: Plan,
+    rows: Sequence[Keyed],
+    home_of: Mapping[int, int],
+    known: Known,
+    *,
+    today: date,
+    data_until: date,
+    confirmed: bool,
 ) -> None:
-    """New and changed children with the cards of their age, and what their rows say about these."""
-    for nik, positions in _by_child(rows).items():
-        told = [rows[position].row for position in positions]
-        lead = told[0]
+    """New and changed children with the cards of their age, and what their rows say about these.
+
+    `home_of`: the household of each row (by position) of the block.
+    """
+    for nik, positions in _by_child(rows, sorted(home_of)).items():
+        told = [rows[position] for position in positions]
+        lead = told[0] if len(told) == 1 else min(told, key=_weight)
         excluded = _first_excluded(told)
         child = known.children.get(nik)
         if child is None:
-            plan.children.append(NewChild(home_of[positions[0]], nik, lead, excluded))
+            plan.children.append(NewChild(home_of[positions[0]], lead, excluded))
             plan.rise(positions[0], "new")
             child = KnownChild(-len(plan.children), 0, lead.name, _birth(lead), lead.sex, excluded, {}, {})
         else:
@@ -32,53 +43,67 @@ def plan_children(
         for row in told[1:]:
             others = ", ".join(str(other.number) for other in told if other is not row)
             plan.problems.append(problem("same_child", row.number, rows=others))
-        needed = tuple(CardKind) if kind_due(child.birth, today) is CardKind.NO_PHOTO else (CardKind.PHOTO,)
-        _cards(plan, rows, child, positions, needed, today=today, data_until=data_until, strict=False)
+        needed = _BOTH if kind_due_on(child.birth, today) is CardKind.NO_PHOTO else _WITH_PHOTO
+        cards = _Cards(plan, rows, child, positions, today, data_until)
+        for kind in needed:
+            cards.card(kind)
+        cards.take_in(strict=False, confirmed=confirmed)
 
 
 def plan_collections(
-    plan: Plan, rows: Sequence[Keyed], known: Known, coming: frozenset[bytes], *, today: date, data_until: date
+    plan: Plan,
+    rows: Sequence[Keyed],
+    positions: Iterable[int],
+    known: Known,
+    *,
+    today: date,
+    data_until: date,
+    confirmed: bool,
 ) -> None:
-    """What happened to the cards of registered children. A row about nobody we know is rejected."""
-    for nik, positions in _by_child(rows).items():
-        child = known.children.get(nik)
-        if child is None:
-            for position in positions:
-                if nik in coming:
-                    plan.rise(position, "changed")
-                else:
-                    plan.reject(position, unknown("child_unknown", rows[position].row))
-            continue
-        excluded = _first_excluded([rows[position].row for position in positions])
+    """What happened to the cards of registered children."""
+    for nik, some in _by_child(rows, positions).items():
+        child = known.children[nik]
+        excluded = _first_excluded([rows[position] for position in some])
         if excluded and excluded != child.excluded:
             plan.changed_children[child.id] = {"excluded": excluded}
-            plan.rise(positions[0], "changed")
-        _cards(plan, rows, child, positions, (), today=today, data_until=data_until, strict=True)
+            plan.touched.add(child.household)
+            plan.rise(some[0], "changed")
+        _Cards(plan, rows, child, some, today, data_until).take_in(strict=True, confirmed=confirmed)
 
 
-def unknown(code: str, row: Row) -> Problem:
+def unknown(code: str, row: Keyed) -> Problem:
     """A row about nobody the register knows."""
-    return problem(code, row.number, LABELS["nik" if row.nik else "kk"], mask_number(row.nik or row.kk))
+    shown = mask_number(nik_text(row)) if row.nik else kk_shown(row)
+    return problem(code, row.number, LABELS["nik" if row.nik else "kk"], shown)
 
 
-def _by_child(rows: Sequence[Keyed]) -> dict[bytes, list[int]]:
-    found: dict[bytes, list[int]] = defaultdict(list)
-    for position, keyed in enumerate(rows):
-        if keyed.nik is not None:
-            found[keyed.nik].append(position)
+_BOTH, _WITH_PHOTO = (CardKind.NO_PHOTO, CardKind.PHOTO), (CardKind.PHOTO,)
+
+
+def _by_child(rows: Sequence[Keyed], positions: Iterable[int]) -> dict[bytes, list[int]]:
+    found: dict[bytes, list[int]] = {}
+    for position in positions:
+        nik = rows[position].nik
+        if nik is not None:
+            found.setdefault(nik, []).append(position)
     return found
 
 
-def _first_excluded(rows: Sequence[Row]) -> str:
-    return next((row.excluded for row in rows if row.excluded), "")
+def _weight(row: Keyed) -> tuple[object, ...]:
+    """Of several rows about one child the first by this is believed, wherever it stands: the one that says most."""
+    return (-len(row.events), row.name, row.birth, row.sex)
 
 
-def _birth(row: Row) -> date:
+def _first_excluded(rows: Sequence[Keyed]) -> str:
+    return min((row.excluded for row in rows if row.excluded), default="")
+
+
+def _birth(row: Keyed) -> date:
     assert row.birth is not None, "a row without a birth date was rejected"
     return row.birth
 
 
-def _update(plan: Plan, child: KnownChild, lead: Row, excluded: str, position: int) -> None:
+def _update(plan: Plan, child: KnownChild, lead: Keyed, excluded: str, position: int) -> None:
     """The newest file is right about a child's name, birth date and sex. Excluded stays excluded."""
     columns: dict[str, object] = {}
     if lead.name != child.name:
@@ -92,62 +117,84 @@ def _update(plan: Plan, child: KnownChild, lead: Row, excluded: str, position: i
         columns["excluded"] = excluded
     if columns:
         plan.changed_children[child.id] = columns
+        plan.touched.add(child.household)
         plan.rise(position, "changed")
 
 
-def _cards(
-    plan: Plan,
-    rows: Sequence[Keyed],
-    child: KnownChild,
-    positions: Sequence[int],
-    needed: Sequence[CardKind],
-    *,
-    today: date,
-    data_until: date,
-    strict: bool,
-) -> None:
-    """`strict`: a row whose events fit no card is rejected; else it only loses them."""
-    made: dict[CardKind, NewCard] = {}
+class _Cards:
+    """The cards of one child, and the rows about it."""
 
-    def card(kind: CardKind) -> CardState:
-        if kind not in child.cards:
-            state = child.cards[kind] = CardState(CardStatus.NOT_REGISTERED, data_until, {})
-            made[kind] = NewCard(child.id, kind, state, [])
-            plan.cards.append(made[kind])
-            plan.rise(positions[0], "changed")
-        return child.cards[kind]
+    def __init__(
+        self, plan: Plan, rows: Sequence[Keyed], child: KnownChild, positions: Sequence[int], today: date, until: date
+    ) -> None:
+        self._plan, self._rows, self._child, self._positions = plan, rows, child, positions
+        self._today, self._until = today, until
+        self._made: dict[CardKind, NewCard] = {}
 
-    for kind in needed:
-        card(kind)
-    for position in positions:
-        row = rows[position].row
-        if not row.events:
-            continue
-        if found := _impossible(row, child.birth, today, "error" if strict else "warning"):
-            if strict:
-                plan.reject(position, found)
-            else:
-                plan.problems.append(found)
-            continue
-        about = kind_of(child.birth, row.events, child.cards, today)
-        assert about is not None, "an event outside a card's ages was found impossible"
-        state = card(about)
-        new, clashes = advance(state, row.events)
-        plan.conflicts += [conflict(clash.code, row.number, **clash.parts) for clash in clashes]
-        if new:
-            plan.rise(position, "changed")
-            _keep(plan, made.get(about), child.card_ids.get(about), state, new)
+    def card(self, kind: CardKind) -> CardState:
+        """The card of that kind; a new one when the child has none."""
+        state = self._child.cards.get(kind)
+        if state is None:
+            state = self._child.cards[kind] = CardState(CardStatus.NOT_REGISTERED, self._until, {})
+            self._made[kind] = NewCard(self._child.id, kind, state, [])
+            self._plan.cards.append(self._made[kind])
+            self._plan.rise(self._positions[0], "changed")
+        return state
+
+    def take_in(self, *, strict: bool, confirmed: bool) -> None:
+        """`strict`: a row whose events fit no card is rejected; else it only loses them."""
+        told = [position for position in self._positions if self._rows[position].events]
+        for position in sorted(told, key=self._step) if len(told) > 1 else told:
+            row = self._rows[position]
+            if found := _impossible(row, self._child.birth, self._today, "error" if strict else "warning"):
+                if strict:
+                    self._plan.reject(position, found)
+                else:
+                    self._plan.problems.append(found)
+                continue
+            about = kind_of(self._child.birth, row.events, self._child.cards, self._today)
+            assert about is not None, "an event outside a card's ages was found impossible"
+            new, clashes = advance(self.card(about), row.events, confirmed=confirmed)
+            self._clashed(position, about, clashes, confirmed=confirmed)
+            if new:
+                self._plan.rise(position, "changed")
+                self._keep(about, new)
+
+    def _step(self, position: int) -> tuple[object, ...]:
+        """Rows about one child are taken in the order of a card's life, not of the sheet."""
+        return tuple((_PLACE[event.status], event.on, event.dated) for event in self._rows[position].events)
+
+    def _clashed(self, position: int, about: CardKind, clashes: Sequence[Clash], *, confirmed: bool) -> None:
+        number = self._rows[position].number
+        for clash in clashes:
+            if not confirmed or clash.back_to is None:
+                self._plan.conflicts.append(conflict(clash.code, number, **clash.parts))
+                continue
+            self._plan.problems.append(_turned_back(number, clash))
+            made, card_id = self._made.get(about), self._child.card_ids.get(about)
+            if made is not None:
+                made.events[:] = [event for event in made.events if event.status not in clash.denied]
+            elif card_id is not None:
+                mine = self._plan.events
+                mine[:] = [(id_, e) for id_, e in mine if id_ != card_id or e.status not in clash.denied]
+                self._plan.denied += [(card_id, status) for status in sorted(clash.denied)]
+
+    def _keep(self, about: CardKind, new: Sequence[Event]) -> None:
+        made, card_id = self._made.get(about), self._child.card_ids.get(about)
+        if made is not None:
+            made.events.extend(new)
+        elif card_id is not None:
+            self._plan.moved_cards[card_id] = self._child.cards[about]
+            recorded = self._child.cards[about].recorded
+            self._plan.events += [(card_id, event) for event in new if (event.status, event.on) not in recorded]
+            self._plan.touched.add(self._child.household)
 
 
-def _keep(plan: Plan, made: NewCard | None, card_id: int | None, state: CardState, new: Sequence[Event]) -> None:
-    if made is not None:
-        made.events.extend(new)
-    elif card_id is not None:
-        plan.moved_cards[card_id] = state
-        plan.events += [(card_id, event) for event in new]
+def _turned_back(number: int, clash: Clash) -> Problem:
+    return problem("status_turned_back", number, known=clash.parts["known"], told=clash.parts["told"])
 
 
-def _impossible(row: Row, birth: date, today: date, severity: Severity) -> Problem | None:
+def _impossible(row: Keyed, birth: date, today: date, severity: Severity) -> Problem | None:
     """An event before the child was born, or one that is about no card because the child was 17."""
     if any(event.dated and event.on < birth for event in row.events):
         return problem("event_before_birth", row.number, severity=severity)

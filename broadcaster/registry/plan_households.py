@@ -3,111 +3,133 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence
 
 from broadcaster.domain.people import first_name
-from broadcaster.registry.changes import PHONE_CHANNELS, Keyed, Known, NewContact, NewHousehold, Plan
+from broadcaster.registry.changes import PHONE_CHANNELS, Homes, Keyed, Known, NewContact, NewHousehold, Plan
 from broadcaster.registry.columns import Kind
-from broadcaster.registry.households import Evidence, Group, group, household_key_of
+from broadcaster.registry.households import Evidence, Group, Grouping, household_key_of
 from broadcaster.registry.problems import conflict
-from broadcaster.registry.rules import Row
 
 #: A guardian without a name is called after the child, until a file brings the name.
 NAMELESS = "Orang Tua"
 
 
-def plan_households(plan: Plan, kind: Kind, rows: Mapping[int, Keyed], known: Known) -> dict[int, int]:
-    """Join the rows (by position) and plan what follows from it. Returns each row's household."""
-    positions = list(rows)
-    evidence = [_evidence(kind, keyed, known) for keyed in rows.values()]
-    grouping = group(evidence, known.held)
-    plan.phone_users, plan.shared = grouping.users, grouping.shared
-    plan.no_longer_personal = sorted(p for p in grouping.shared - known.held.shared if p in known.held.phone_homes)
+def plan_households(
+    plan: Plan,
+    kind: Kind,
+    rows: Sequence[Keyed],
+    groups: Iterable[Group],
+    strays: Iterable[int],
+    known: Known,
+    homes: Homes,
+    grouping: Grouping,
+) -> dict[int, int]:
+    """Plan what follows from the groups of a block (their rows are positions). Returns each row's household."""
     home_of: dict[int, int] = {}
-    for index in sorted(grouping.clashes):
-        position, home = positions[index], evidence[index].child_home
-        plan.conflicts.append(conflict("kk_moved", rows[position].row.number))
-        if home is not None:
+    for position in strays:
+        plan.conflicts.append(conflict("kk_moved", rows[position].number))
+        nik = rows[position].nik
+        if nik is not None and (home := homes.of_child.get(nik)) is not None:
             home_of[position] = home
-    for one in grouping.groups:
-        members = {positions[index]: rows[positions[index]] for index in one.rows}
+    for one in groups:
+        members = [(position, rows[position]) for position in one.rows]
         household = _settle(plan, one, members, known)
-        home_of.update(dict.fromkeys(members, household))
-        _numbers(plan, kind, one, household, members, known)
+        for position in one.rows:
+            home_of[position] = household
+        _numbers(plan, kind, one, household, members, known, homes, grouping.shared)
     return home_of
 
 
-def _evidence(kind: Kind, keyed: Keyed, known: Known) -> Evidence:
-    child = known.children.get(keyed.nik) if keyed.nik else None
-    child_home = child.household if child else None
+def evidence_of(kind: Kind, row: Keyed, homes: Homes) -> Evidence:
+    """What a row says about who belongs together."""
+    child_home = homes.of_child.get(row.nik) if row.nik else None
     return Evidence(
-        family=keyed.kk or _instead_of_kk(keyed, child_home),
-        child=keyed.nik if kind == "children" else None,
-        child_home=child_home,
-        kk_home=known.home_of_kk.get(keyed.kk) if keyed.kk else None,
-        phones=keyed.phones,
+        row.kk or _instead_of_kk(row, child_home),
+        row.nik if kind == "children" else None,
+        child_home,
+        homes.of_kk.get(row.kk) if row.kk else None,
+        row.phones,
     )
 
 
-def _instead_of_kk(keyed: Keyed, child_home: int | None) -> tuple[object, ...]:
+def _instead_of_kk(row: Keyed, child_home: int | None) -> tuple[object, ...]:
     """What stands for the No KK: the household the child is in already, else both parents' names, village and phone."""
     if child_home is not None:
         return ("home", child_home)
-    if keyed.row.parents:
+    if row.parents:
         # with different phones they may well be two couples of the same names: then only a shared number joins them
-        return ("parents", keyed.row.parents, keyed.row.village, min(keyed.phones, default=b""))
-    return ("child", keyed.nik)
+        return ("parents", row.parents, row.village, min(row.phones, default=b""))
+    return ("child", row.nik)
 
 
-def _settle(plan: Plan, one: Group, members: Mapping[int, Keyed], known: Known) -> int:
+_Members = Sequence[tuple[int, Keyed]]
+
+
+def _settle(plan: Plan, one: Group, members: _Members, known: Known) -> int:
     """The group's household: a registered one, into which the others are merged, or a new one."""
-    rows = [keyed.row for keyed in members.values()]
+    rows = [row for _, row in members]
     if not one.homes:
-        key = household_key_of((m.kk for m in members.values() if m.kk), (m.nik for m in members.values() if m.nik))
+        key = household_key_of((row.kk for row in rows if row.kk), (row.nik for row in rows if row.nik))
         name = _guardian_name(rows) or _nameless(rows)
         plan.households.append(NewHousehold(key, _most_usual(row.village for row in rows if row.village), name))
         return -len(plan.households)
     household = one.homes[0]
     plan.merges += [(gone, household) for gone in one.homes[1:]]
+    if len(one.homes) > 1:
+        plan.touched.update(one.homes)
     told = {row.village for row in rows if row.village}
     if told and known.village_of.get(household, "") not in told:
         plan.villages[household] = village = _most_usual(row.village for row in rows if row.village)
-        for position, keyed in members.items():
-            if keyed.row.village == village:
+        plan.touched.add(household)
+        for position, row in members:
+            if row.village == village:
                 plan.rise(position, "changed")
     first = next((guardian for home in one.homes for guardian in known.guardians.get(home, ())), None)
     if first is not None and first.name.startswith(NAMELESS) and (name := _guardian_name(rows)):
         plan.guardians[first.id] = name
-        plan.rise(min(members), "changed")
+        plan.rise(members[0][0], "changed")
     return household
 
 
-def _numbers(plan: Plan, kind: Kind, one: Group, household: int, members: Mapping[int, Keyed], known: Known) -> None:
+def _numbers(
+    plan: Plan,
+    kind: Kind,
+    one: Group,
+    household: int,
+    members: _Members,
+    known: Known,
+    homes: Homes,
+    shared: Collection[bytes],
+) -> None:
     """New No KK and new phones of a household. A number is kept once per household and channel."""
     held = {pair for home in one.homes for guardian in known.guardians.get(home, ()) for pair in guardian.addresses}
+    reached = any(channel in PHONE_CHANNELS for channel, _ in held)
     added: set[tuple[str, bytes]] = set()
-    for position, keyed in members.items():
-        if keyed.kk and keyed.kk not in known.home_of_kk:
-            plan.kks[keyed.kk] = household
+    for position, row in members:
+        if row.kk and row.kk not in homes.of_kk:
+            plan.kks[row.kk] = household
             plan.rise(position, "changed")
-        for address, blind in zip(keyed.row.phones, keyed.phones, strict=True):
+        for address, blind in zip(row.addresses, row.phones, strict=True):
             for channel in PHONE_CHANNELS:
                 if (channel, blind) in held:
                     continue
                 plan.rise(position, "new" if kind == "phones" else "changed")
                 if (channel, blind) not in added:
                     added.add((channel, blind))
-                    plan.contacts.append(NewContact(household, channel, address, blind, blind in plan.shared))
+                    plan.contacts.append(NewContact(household, channel, address, blind, blind in shared))
+    if reached and added:
+        plan.touched.add(household)  # another number beside or instead of the known one; a first one is no change
 
 
-def _guardian_name(rows: Iterable[Row]) -> str:
+def _guardian_name(rows: Sequence[Keyed]) -> str:
     """The best-ranked name of a family: the phone's owner, else mother, father, guardian; the most usual of equals."""
     named = [row for row in rows if row.guardian]
     best = min((row.guardian_rank for row in named), default=0)
     return _most_usual(row.guardian for row in named if row.guardian_rank == best)
 
 
-def _nameless(rows: Iterable[Row]) -> str:
+def _nameless(rows: Sequence[Keyed]) -> str:
     """What a guardian is called whose name no file gave: after the eldest child."""
     eldest = min((row for row in rows if row.birth), key=lambda row: (row.birth, row.name), default=None)
     return f"{NAMELESS} {first_name(eldest.name) if eldest else ''}".strip()
@@ -115,4 +137,6 @@ def _nameless(rows: Iterable[Row]) -> str:
 
 def _most_usual(values: Iterable[str]) -> str:
     counted = Counter(values)
-    return min(counted, key=lambda value: (-counted[value], value), default="")
+    if len(counted) < 2:
+        return next(iter(counted), "")
+    return min(counted, key=lambda value: (-counted[value], value))

@@ -45,6 +45,8 @@ FILE_ERRORS: dict[str, str] = {
     " impor lagi.",
     "kind_unknown": "Jenis berkas tidak dikenali dari judul kolomnya ({found}); pilih jenisnya: data anak, nomor HP,"
     " atau pengambilan kartu.",
+    "column_unclear": "Ada beberapa kolom yang sama-sama berjudul {field}: {titles}; pilih salah satu di peta kolom"
+    " (--map), atau ganti judul yang lain.",
     "no_rows": "Tidak ada baris data di bawah judul kolom; periksa lembar yang dipakai, lalu impor lagi.",
 }
 
@@ -54,6 +56,8 @@ FILE_WARNINGS: dict[str, str] = {
     "column_twice": "Ada beberapa kolom untuk {field}; yang dipakai kolom {used}, kolom {left} diabaikan.",
     "kk_column_missing": "Kolom No KK tidak ada, jadi saudara sekandung hanya dapat digabung lewat nomor HP; lebih baik"
     " sertakan kolom No KK.",
+    "hidden_rows": "Ada {count} baris tersembunyi (disaring atau disembunyikan di Excel); baris itu ikut dibaca. Hapus"
+    " barisnya jika tidak dimaksud.",
     "other_sheets": "Lembar lain ({sheets}) tidak dibaca; simpan tiap lembar sebagai berkas sendiri, lalu impor juga.",
 }
 
@@ -81,6 +85,7 @@ ERRORS: dict[str, str] = {
     "person_missing": "NIK dan No KK kosong; isi salah satunya supaya nomor HP ini jelas milik keluarga siapa.",
     "person_unknown": "NIK dan No KK ini belum ada di data anak; impor dahulu data anaknya atau periksa nomornya.",
     "child_unknown": "NIK ini belum ada di data anak; impor dahulu data anaknya atau periksa NIK-nya.",
+    "formula": "Sel ini berisi rumus lembar kerja, bukan isian; ketik nilainya sebagai teks.",
     "event_missing": "Status dan tanggal kartu kosong; isi status atau tanggalnya.",
 }
 
@@ -97,6 +102,8 @@ EVENTS: dict[str, str] = {
 PHONES: dict[str, str] = {f"phone_{code}": sentence for code, sentence in PHONE_PROBLEMS.items()} | {
     "phone_landline": "Ini nomor telepon rumah atau kantor, tidak dapat menerima WA atau SMS; isi nomor HP orang tua.",
     "phone_foreign": "Ini nomor luar negeri, tidak dikirimi pesan; isi nomor HP Indonesia.",
+    "phone_everywhere": "Nomor ini tertulis di {count} baris, jadi bukan nomor keluarga ini; tidak dipakai. Isi nomor HP orang"
+    " tua atau kosongkan.",
 }
 
 #: Desa and kecamatan: the sentences of the place list, with what may be meant.
@@ -113,6 +120,7 @@ WARNINGS: dict[str, str] = {
     "moved": "Keterangan menyebut anak ini pindah; keluarganya tidak akan dikirimi pesan tentang anak ini.",
     "event_date_missing": "Status ini tanpa tanggal; dipakai tanggal data, {day}. Lebih baik isi tanggalnya.",
     "event_order": "Urutan tanggal kartu tidak wajar (diambil sebelum dicetak, atau dicetak sebelum diajukan).",
+    "status_turned_back": "Di data sebelumnya kartu ini berstatus {known}; atas konfirmasi petugas dikembalikan menjadi {told}.",
     "same_child": "NIK ini juga ada di baris {rows}; baris-baris itu digabung menjadi satu anak.",
 }
 
@@ -120,6 +128,7 @@ WARNINGS: dict[str, str] = {
 FIXED: dict[str, str] = {
     "nik_cleaned": "NIK memuat spasi atau tanda baca; dibersihkan menjadi 16 angka.",
     "kk_cleaned": "No KK memuat spasi atau tanda baca; dibersihkan menjadi 16 angka.",
+    "control_characters": "Sel ini memuat tanda kendali yang tidak terlihat; tanda itu dihapus.",
     "phone_zero_added": "Angka 0 di depan nomor HP hilang (biasanya karena Excel); ditambahkan kembali.",
 }
 
@@ -182,6 +191,11 @@ def mask_number(text: str) -> str:
     return _DIGITS.sub(hide, text[:_SHOWN])
 
 
+def mask_heading(text: str) -> str:
+    """A heading in full, for it must be found again; long numbers in it are hidden."""
+    return _LONG_NUMBER.sub(lambda match: mask_number(match[0]), text)
+
+
 def mask_text(text: str) -> str:
     """Any other cell, cut to 40 characters; numbers of nine and more digits in it are hidden like a NIK."""
-    return _LONG_NUMBER.sub(lambda match: mask_number(match[0]), text)[:_SHOWN]
+    return mask_heading(text)[:_SHOWN]

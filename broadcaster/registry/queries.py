@@ -50,6 +50,7 @@ class BatchLine:
     rows: int
     good: int
     rejected: int
+    status: str  # applied | undone
 
 
 def counts(session: Session) -> Counts:
@@ -79,7 +80,7 @@ def batches(session: Session, limit: int = 50) -> list[BatchLine]:
     return [
         BatchLine(
             id=row.id or 0, file=row.file_name, kind=row.kind, applied_at=row.applied_at, data_until=row.data_until,
-            rows=row.row_count, good=row.good, rejected=row.rejected,
+            rows=row.row_count, good=row.good, rejected=row.rejected, status=row.status,
         )
         for row in rows
     ]  # fmt: skip

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 from broadcaster.domain.card import CardStatus
 from broadcaster.domain.people import display_name, full_years, nik_problem
+from broadcaster.domain.phone import mask
 from broadcaster.domain.place import Match, fold
 from broadcaster.registry import cells
 from broadcaster.registry.card_rules import Event, events_of
@@ -16,7 +17,9 @@ from broadcaster.registry.columns import fold as fold_word
 from broadcaster.registry.problems import PHONES, Problem, Severity, mask_number, mask_text, problem
 
 _NUMBERS = frozenset({"nik", "kk", "phone"})
+_NEEDED = frozenset({"name", "village", "kecamatan"})  # a child's row is nothing without them
 _ADULT = 17
+_NO_NUMBER = 99_999  # a numeric cell up to here counts something, it numbers nobody
 
 #: Whose name a family is written under, best first; the owner of the phone, where the file tells, comes before all.
 _PARENTS = ("mother", "father", "parent", "head")
@@ -35,10 +38,18 @@ class Row:
     village: str = ""  # Kemendagri code
     guardian: str = ""
     guardian_rank: int = len(_PARENTS)  # lower = better; -1 = the owner of the phone
-    parents: str = ""  # folded names of both parents; "" when one is missing
+    parents: str = ""  # folded names of both parents; "" when one is missing, and where the No KK says more
     phones: tuple[str, ...] = ()  # E.164, mobile only
     excluded: str = ""  # deceased | moved
     events: tuple[Event, ...] = ()
+
+    def shown(self, position: int) -> str:
+        """A phone, masked."""
+        return mask(self.phones[position])
+
+    def without(self, phones: frozenset[Hashable]) -> Row:
+        """The row without those phones."""
+        return replace(self, phones=tuple(phone for phone in self.phones if phone not in phones))
 
 
 @dataclass(frozen=True)
@@ -67,28 +78,81 @@ class _Reading:
         return self.row[index] if index is not None and index < len(self.row) else ""
 
     def text(self, field: str) -> str:
+        """The cell as one tidy line, "" when it says nothing; a formula says nothing and is a finding."""
         cell = self.cell(field)
-        return "" if cell == "" or cells.is_blank(cell) else cells.text_of(cell)
+        if cell == "" or cells.is_blank(cell):
+            return ""
+        text = cells.text_of(cell)
+        if text[:1] in cells.FORMULA_SIGNS and cells.is_formula(text):
+            if not any(found.code == "formula" and found.column == self.heading(field) for found in self.problems):
+                self.say("formula", field, text, severity="error" if field in _NEEDED else "warning")
+            return ""
+        if isinstance(cell, str) and not cell.isprintable() and cells.has_control(cell):
+            told = any(
+                found.code == "control_characters" and found.column == self.heading(field) for found in self.problems
+            )
+            if not told:
+                self.say("control_characters", field, text)
+        return text
+
+    def heading(self, field: str) -> str:
+        return self.checks.columns.written.get(field, "")
 
     def say(
         self, code: str, field: str = "", cell: object = "", *, severity: Severity | None = None, **parts: object
     ) -> None:
         shown = cells.text_of(cell)
         masked = mask_number(shown) if field in _NUMBERS else mask_text(shown)
-        column = self.checks.columns.written.get(field, "")
-        self.problems.append(problem(code, self.number, column, masked, severity=severity, **parts))
+        self.problems.append(problem(code, self.number, self.heading(field), masked, severity=severity, **parts))
 
 
 def holds_data(row: Sequence[object], columns: Columns, kind: Kind) -> bool:
     """A row of the table: it has a NIK or No KK (in a list of phones: a phone), or two known fields. Totals have not."""
-
-    def filled(index: int | None) -> bool:
-        return index is not None and index < len(row) and not cells.is_blank(row[index])
-
-    if filled(columns.index.get("nik")) or filled(columns.index.get("kk")):
+    if _has_number(row, columns):
         return True
-    phone = any(filled(index) for index in columns.phones)
-    return (phone and kind == "phones") or sum(map(filled, columns.index.values())) + phone >= 2
+    phone = any(_filled(row, index) for index in columns.phones)
+    return (phone and kind == "phones") or sum(_filled(row, index) for index in columns.index.values()) + phone >= 2
+
+
+def is_footer(row: Sequence[object], columns: Columns, words: Words, below: bool) -> bool:
+    """A total, a signature, a note: it has no NIK, No KK or birth date, and a cell begins as such lines do.
+
+    `below`: a footer stands above this row; then the missing numbers are enough.
+    """
+    index = columns.index.get("nik")
+    nik = row[index] if index is not None and index < len(row) else ""
+    if isinstance(nik, str) and len(nik) == 16 and nik.isdecimal():
+        return False  # nearly every row, and the rest costs much
+    begins = [cell for cell in row if isinstance(cell, str) and cells.begins_with(cell, words.footers)]
+    if not (begins or below) or _has_number(row, columns, begins):
+        return False
+    index = columns.index.get("birth_date", columns.index.get("birth"))
+    if not _filled(row, index) or index is None:
+        return True
+    try:
+        cells.read_birth(row[index])
+    except ValueError:
+        return True
+    return False
+
+
+def _filled(row: Sequence[object], index: int | None) -> bool:
+    return index is not None and index < len(row) and not cells.is_blank(row[index])
+
+
+def _has_number(row: Sequence[object], columns: Columns, but: Sequence[str] = ()) -> bool:
+    """Whether a NIK or No KK stands there, right or wrong: a NIP in a signature (`but`) is none."""
+    for field in ("nik", "kk"):
+        index = columns.index.get(field)
+        if index is None or index >= len(row):
+            continue
+        cell = row[index]
+        if isinstance(cell, (int, float)):
+            if cell > _NO_NUMBER:
+                return True
+        elif isinstance(cell, str) and cell not in but and sum(map(str.isdigit, cell)) > 5:
+            return True
+    return False
 
 
 def read_row(checks: Checks, number: int, row: Sequence[object]) -> tuple[Row | None, Sequence[Problem]]:
@@ -115,13 +179,13 @@ def _child(reading: _Reading) -> Row:
     if not kk and "kk" in reading.checks.columns.index and not any(p.code.startswith("kk_") for p in reading.problems):
         reading.say("kk_missing", "kk")
     name = display_name(reading.text("name"))
-    if not name:
+    if not name and not cells.is_formula(cells.text_of(reading.cell("name"))):
         reading.say("name_missing", "name")
     if birth is not None and full_years(birth, today) >= _ADULT:
         reading.say("seventeen", "birth_date", birth.isoformat())
     village = _village(reading)
     guardian, rank = _guardian(reading)
-    mother, father = fold(reading.text("mother")), fold(reading.text("father"))
+    mother, father = reading.text("mother"), reading.text("father")
     return Row(
         number=reading.number,
         nik=nik,
@@ -132,11 +196,16 @@ def _child(reading: _Reading) -> Row:
         village=village,
         guardian=guardian,
         guardian_rank=rank,
-        parents=f"{mother}|{father}" if mother and father else "",
+        parents="" if kk else _parents(mother, father),
         phones=_phones(reading, "warning"),
         excluded=_excluded(reading),
         events=_events(reading, "warning", birth),
     )
+
+
+def _parents(mother: str, father: str) -> str:
+    one, other = fold(mother), fold(father)
+    return f"{one}|{other}" if one and other else ""
 
 
 def _phone_of(reading: _Reading) -> Row:
@@ -203,6 +272,8 @@ def _sex(reading: _Reading) -> str:
 
 def _village(reading: _Reading) -> str:
     kecamatan, desa = reading.text("kecamatan"), reading.text("village")
+    if any(cells.is_formula(cells.text_of(reading.cell(field))) for field in ("kecamatan", "village")):
+        return ""  # said already
     match = reading.checks.place_of(kecamatan, desa)
     if match.place is not None:
         return match.place.code

@@ -1,4 +1,5 @@
-"""The verbs of the registry: check a file, apply it, link a Telegram chat, mark an address as dead.
+"""The verbs of the registry: check a file, apply it, link a Telegram chat, mark an address as dead. Taking an import back is
+in `undo`.
 
 `check` reads only. `apply` is one transaction: it plans again on what the register holds then, writes, and leaves one
 batch, or changes nothing. The same file (by its bytes) is applied once; the same rows in another file change nothing either.
@@ -6,46 +7,49 @@ batch, or changes nothing. The same file (by its bytes) is applied once; the sam
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from broadcaster.domain.phone import mask
 from broadcaster.domain.place import matcher
 from broadcaster.errors import BadInput, Blocked, NotFound
 from broadcaster.office import queries as office
 from broadcaster.office.service import audit
-from broadcaster.registry import known, writer
-from broadcaster.registry.changes import PHONE_CHANNELS, Keyed, Known, Plan
+from broadcaster.registry import answers as columns
+from broadcaster.registry import known, plan
+from broadcaster.registry.changes import PHONE_CHANNELS
 from broadcaster.registry.columns import KINDS, Kind
+from broadcaster.registry.keyed import keeper
+from broadcaster.registry.mapping import ColumnMap
 from broadcaster.registry.parse import Parsed, parse
-from broadcaster.registry.plan import make_plan
-from broadcaster.registry.problems import mask_number, problem
+from broadcaster.registry.pause import no_cycle_search
 from broadcaster.registry.reader import Limits, Source, fingerprint
-from broadcaster.registry.report import FileReport, SameChild, SamePhone, in_row_order
+from broadcaster.registry.report import FileReport
+from broadcaster.registry.table import Answers
+from broadcaster.registry.tally import Tally, registered_households, report_of
+from broadcaster.registry.writer import Writer, id_of
 from broadcaster.storage.database import Database
 from broadcaster.storage.sealed import Sealer
 from broadcaster.storage.tables import ContactPoint, Guardian, ImportBatch
 
 _IMPORT_LOCK = 0x1A7E  # PostgreSQL: one import at a time; SQLite has one writer anyway
-#: Names or birth dates of registered children that one file may change unasked: fewer than that, or that share.
-_RENAMED_AT_LEAST, _RENAMED_SHARE = 20, 0.2
+
+#: Told now and then how far an import is: what is being done, how much of it, of how much (0 = not known yet).
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, repr=False)
 class CheckedFile:
-    """A file, read; its rows hold numbers in the clear, so it has no repr. `report` is what may be shown."""
+    """A file, read; its rows hold numbers of people, so it has no repr. `report` is what may be shown."""
 
     name: str
     sha256: str
     today: date
     data_until: date
     parsed: Parsed
-    rows: tuple[Keyed, ...]
     report: FileReport
 
 
@@ -58,6 +62,7 @@ class AppliedBatch:
     report: FileReport
 
 
+@no_cycle_search()
 def check(
     db: Database,
     source: Source,
@@ -67,14 +72,19 @@ def check(
     limits: Limits | None = None,
     data_until: date | None = None,
     beside: Sequence[CheckedFile] = (),
+    column_map: ColumnMap | None = None,
+    progress: Progress | None = None,
+    plans: bool = True,
 ) -> CheckedFile:
     """Read a file and say what applying it would do. Writes nothing.
 
     `kind` None: guessed from the headings. `data_until`: the day the file speaks until (default `today`), used for a
-    status without a date. `beside`: files of the same run whose children the register will know by then.
+    status without a date. `beside`: files of the same run whose children the register will know by then. `column_map`: what the
+    office says about columns, before what it said earlier about files of this shape.
+    `plans` False: only read, for one that is applied at once; the report then counts no rows.
     Raises `BadInput` when the file cannot be read or is over `limits`; missing headings and the like are in the report.
     """
-    limits = limits or Limits()
+    limits, tell = limits or Limits(), progress or _nobody
     until = data_until or today
     if until > today:
         raise BadInput(
@@ -83,20 +93,34 @@ def check(
     sha256 = fingerprint(source, limits)
     with db.read() as session:
         places = office.places(session)
+        remembered = columns.remembered(session)
     if not places:
         raise Blocked("Daftar desa masih kosong; jalankan `broadcaster init` lebih dahulu.", code="no_places")
-    parsed = parse(source, kind=kind, limits=limits, place_of=matcher(places), today=today, data_until=until)
-    rows = _keyed(parsed, db.sealer)
-    blank = CheckedFile(source.name, sha256, today, until, parsed, rows, FileReport(source.name, parsed.kind))
-    coming = {number for one in beside for keyed in one.rows for number in (keyed.nik, keyed.kk) if number is not None}
+    parsed = parse(
+        source, kind=kind, limits=limits, place_of=matcher(places), today=today, data_until=until,
+        answers=Answers(column_map, remembered), keep=keeper(db.sealer),
+        progress=lambda rows: tell(f"membaca {source.name}", rows, 0),
+    )  # fmt: skip
+    blank = CheckedFile(source.name, sha256, today, until, parsed, FileReport(source.name, parsed.kind))
     with db.read() as session:
         earlier = _applied(session, sha256, parsed.kind)
-        plan = _plan(session, db.sealer, blank, coming) if parsed.refusal is None and earlier is None else None
-    return replace(blank, report=_report(blank, plan, earlier))
+        planned = plans and parsed.refusal is None and earlier is None
+        tally = _planned(session, db.sealer, blank, expected=_numbers(beside), tell=tell) if planned else None
+    return replace(blank, report=report_of(blank.name, parsed, tally, earlier))
 
 
-def apply(db: Database, checked: CheckedFile, *, by: str, now: datetime, confirmed: bool = False) -> AppliedBatch:
-    """Write a checked file, in one transaction. `by`: who imports, for the audit.
+@no_cycle_search()
+def apply(
+    db: Database,
+    checked: CheckedFile,
+    *,
+    by: str,
+    now: datetime,
+    confirmed: bool = False,
+    progress: Progress | None = None,
+) -> AppliedBatch:
+    """Write a checked file, in one transaction. `by`: who imports, for the audit. `confirmed`: also where it changes much
+    of the register, and with the statuses that go back.
 
     Raises `BadInput` when the file has no usable table, `Blocked` when it needs a confirmation that is not given.
     """
@@ -106,34 +130,29 @@ def apply(db: Database, checked: CheckedFile, *, by: str, now: datetime, confirm
         reason = refusal.message if refusal else ""
         raise BadInput(f"{checked.name}: {reason}", code=refusal.code if refusal else "kind_unknown")
     with db.write() as session:
-        if db.kind == "postgresql":
-            session.execute(text(f"SELECT pg_advisory_xact_lock({_IMPORT_LOCK})"))
+        lock(session, db)
         if (earlier := _applied(session, checked.sha256, kind)) is not None:
-            return AppliedBatch(writer.id_of(earlier), True, _report(checked, None, earlier))
-        found = _known(session, db.sealer, checked)
-        plan = make_plan(kind, checked.rows, found, today=checked.today, data_until=checked.data_until)
-        report = _report(checked, plan, None)
-        if report.needs_confirmation and not confirmed:
-            raise Blocked(
-                f"{checked.name}: berkas ini akan mengubah nama atau tanggal lahir {plan.renamed} anak yang sudah terdaftar;"
-                " periksa apakah kolomnya bergeser, lalu impor lagi dengan konfirmasi.",
-                code="needs_confirmation",
-            )
+            return AppliedBatch(id_of(earlier), True, report_of(checked.name, checked.parsed, None, earlier))
         row = ImportBatch(
             sha256=checked.sha256, kind=kind, file_name=checked.name, status="applied", applied_at=now,
-            data_until=checked.data_until, row_count=report.rows, good=report.good, rejected=report.rejected,
+            data_until=checked.data_until, row_count=checked.parsed.count, good=0, rejected=0,
         )  # fmt: skip
         session.add(row)
         session.flush()
-        batch = writer.id_of(row)
-        report = replace(report, applied=True, batch=batch)
-        writer.write(session, db.sealer, plan, batch=batch, now=now)
-        writer.write_problems(session, batch, report.problems, report.conflicts)
+        batch = id_of(row)
+        writer = Writer(session, db.sealer, batch=batch, now=now)
+        tell = progress or _nobody
+        tally = _planned(session, db.sealer, checked, confirmed=confirmed, writer=writer, tell=tell)
+        report = report_of(checked.name, checked.parsed, tally, None)
+        if not confirmed and (question := tally.asks_first(report.good)) is not None:
+            raise Blocked(f"{checked.name}: {question}", code="needs_confirmation")  # and nothing has been written
+        row.good, row.rejected = report.good, report.rejected
+        writer.problems(report.problems, report.conflicts)
         audit(
             session, at=now, staff=by, action="import", entity=f"import_batch:{batch}",
             data={"kind": kind, "sha256": checked.sha256, "rows": report.rows, "good": report.good, "rejected": report.rejected},
         )  # fmt: skip
-        return AppliedBatch(batch, False, report)
+        return AppliedBatch(batch, False, replace(report, applied=True, batch=batch))
 
 
 def import_files(
@@ -148,27 +167,52 @@ def import_files(
     confirmed: bool = False,
     limits: Limits | None = None,
     data_until: date | None = None,
+    column_map: ColumnMap | None = None,
+    progress: Progress | None = None,
 ) -> list[FileReport]:
     """Check, and with `write` apply, several files: children first, then phones, then card dates. Reports in the given order.
 
     A file that is not applied (no usable table, no confirmation) stops the ones after it: they would lack its children.
+    `column_map` is remembered for files of their shape, with `write`.
     Raises `BadInput` like `check`, before anything is written.
     """
     limits = limits or Limits()
-    first = [check(db, one, kind=kind, today=today, limits=limits, data_until=data_until) for one in sources]
+    first = [
+        check(
+            db, one, kind=kind, today=today, limits=limits, data_until=data_until, column_map=column_map,
+            progress=progress, plans=not write,
+        )
+        for one in sources
+    ]  # fmt: skip
+    if column_map is not None:
+        columns.must_fit(column_map, [one.parsed for one in first])
+    if column_map is not None and write:
+        columns.remember_for(db, column_map, [one.parsed for one in first], by=by, now=now)
     order = sorted(range(len(first)), key=lambda index: KINDS.index(first[index].parsed.kind or KINDS[-1]))
     reports: dict[int, FileReport] = {}
     beside: list[CheckedFile] = []
     for index in order:
-        # what came before in this run is in the register now, or stands beside
-        checked = _planned_again(db, first[index], beside) if reports else first[index]
+        checked = first[index]
+        if write and checked.parsed.refusal is None:
+            try:
+                reports[index] = apply(db, checked, by=by, now=now, confirmed=confirmed, progress=progress).report
+                continue
+            except Blocked as refused:
+                if refused.code != "needs_confirmation":
+                    raise
+        if write or reports:
+            # what came before in this run is in the register now, or stands beside
+            checked = _planned_again(db, checked, beside)
+        write = False
         reports[index] = checked.report
-        if write and checked.parsed.refusal is None and (confirmed or not checked.report.needs_confirmation):
-            reports[index] = apply(db, checked, by=by, now=now, confirmed=confirmed).report
-        else:
-            write = False
-            beside.append(checked)
+        beside.append(checked)
     return [reports[index] for index in range(len(first))]
+
+
+def lock(session: Session, db: Database) -> None:
+    """One import, or one that is taken back, at a time."""
+    if db.kind == "postgresql":
+        session.execute(text(f"SELECT pg_advisory_xact_lock({_IMPORT_LOCK})"))
 
 
 def link_telegram(session: Session, sealer: Sealer, *, phone_blind: bytes, chat_id: str, now: datetime) -> int | None:
@@ -198,7 +242,7 @@ def link_telegram(session: Session, sealer: Sealer, *, phone_blind: bytes, chat_
         ).first()
         if point is None:
             point = ContactPoint(
-                guardian_id=writer.id_of(owner), channel="telegram", address_blind=chat_blind,
+                guardian_id=id_of(owner), channel="telegram", address_blind=chat_blind,
                 sealed_address=sealer.seal("address", chat_id),
             )  # fmt: skip
         elif point.invalid_since is None:
@@ -227,108 +271,63 @@ def mark_invalid(session: Session, contact_point_id: int, reason: str, now: date
 # -------------------------------------------------------------------------------------------------------------- helpers
 
 
-def _keyed(parsed: Parsed, sealer: Sealer) -> tuple[Keyed, ...]:
-    blinds: dict[tuple[str, str], bytes] = {}
-
-    def blind(purpose: str, number: str) -> bytes:
-        found = blinds.get((purpose, number))
-        if found is None:
-            found = blinds[purpose, number] = sealer.blind(purpose, number)
-        return found
-
-    return tuple(
-        Keyed(
-            row,
-            blind("nik", row.nik) if row.nik else None,
-            blind("kk", row.kk) if row.kk else None,
-            tuple(blind("address", phone) for phone in row.phones),
-        )
-        for row in parsed.rows
-    )
+def _nobody(_what: str, _done: int, _of: int) -> None:
+    pass
 
 
 def _applied(session: Session, sha256: str, kind: str | None) -> ImportBatch | None:
     return session.exec(
-        select(ImportBatch).where(ImportBatch.sha256 == sha256, ImportBatch.kind == (kind or ""))
+        select(ImportBatch).where(
+            ImportBatch.sha256 == sha256, ImportBatch.kind == (kind or ""), ImportBatch.status == "applied"
+        )
     ).first()
 
 
-def _known(session: Session, sealer: Sealer, checked: CheckedFile) -> Known:
-    return known.load(
+def _numbers(files: Sequence[CheckedFile]) -> set[bytes]:
+    return {number for one in files for row in one.parsed.rows for number in (row.nik, row.kk) if number is not None}
+
+
+def _planned(
+    session: Session,
+    sealer: Sealer,
+    checked: CheckedFile,
+    *,
+    expected: Collection[bytes] = (),
+    confirmed: bool = False,
+    writer: Writer | None = None,
+    tell: Progress,
+) -> Tally:
+    """Plan a file block by block, and write each block when there is a `writer`."""
+    kind, rows = checked.parsed.kind, checked.parsed.rows
+    assert kind is not None, "a file of no kind is refused"
+    homes = known.load_homes(
         session,
-        sealer,
-        niks={keyed.nik for keyed in checked.rows if keyed.nik is not None},
-        kks={keyed.kk for keyed in checked.rows if keyed.kk is not None},
-        phones={phone for keyed in checked.rows for phone in keyed.phones},
+        niks=(row.nik for row in rows if row.nik is not None),
+        kks={row.kk for row in rows if row.kk is not None},
+        phones={phone for row in rows for phone in row.phones},
     )
-
-
-def _plan(session: Session, sealer: Sealer, checked: CheckedFile, coming: Collection[bytes]) -> Plan | None:
-    kind = checked.parsed.kind
-    if kind is None:
-        return None
-    found = _known(session, sealer, checked)
-    return make_plan(kind, checked.rows, found, today=checked.today, data_until=checked.data_until, expected=coming)
+    whole = plan.begin(
+        kind, rows, homes, today=checked.today, data_until=checked.data_until, confirmed=confirmed, expected=expected
+    )
+    tally = Tally(whole, registered_households(session))
+    if writer is not None:
+        writer.no_longer_personal(whole.no_longer_personal)
+    done = 0
+    what = f"{'menulis' if writer else 'memeriksa'} {checked.name}"
+    for block in plan.blocks(whole):
+        found = plan.plan_block(whole, block, known.load(session, sealer, niks=block.niks, homes=block.homes))
+        if writer is not None:
+            writer.write(found)
+        tally.add(found)
+        done += block.rows
+        tell(what, done, len(rows))
+    return tally
 
 
 def _planned_again(db: Database, checked: CheckedFile, beside: Sequence[CheckedFile]) -> CheckedFile:
     """The same file against the register as it is now, and the files that come before it in this run."""
     if checked.parsed.refusal is not None or checked.report.applied:
         return checked
-    coming = {number for one in beside for keyed in one.rows for number in (keyed.nik, keyed.kk) if number is not None}
     with db.read() as session:
-        plan = _plan(session, db.sealer, checked, coming)
-    return replace(checked, report=_report(checked, plan, None))
-
-
-def _report(checked: CheckedFile, plan: Plan | None, earlier: ImportBatch | None) -> FileReport:
-    """`plan` None: nothing would be written, because the file is refused or because `earlier` holds it already."""
-    parsed = checked.parsed
-    problems = [*parsed.problems, *(plan.problems if plan else ())]
-    if earlier is not None:
-        problems.append(problem("already_applied", batch=earlier.id))
-    fates = plan.fates if plan else []
-    good = earlier.good if earlier else sum(fate != "rejected" for fate in fates)
-    return FileReport(
-        file=checked.name,
-        kind=parsed.kind,
-        rows=parsed.count,
-        good=good,
-        rejected=parsed.count - good,
-        new=fates.count("new"),
-        changed=fates.count("changed"),
-        unchanged=good if earlier else fates.count("unchanged"),
-        warnings=sum(found.severity == "warning" for found in problems),
-        fixed=sum(found.severity == "fixed" for found in problems),
-        conflicts=tuple(sorted(plan.conflicts, key=lambda found: found.row)) if plan else (),
-        questions=parsed.questions,
-        needs_confirmation=plan is not None and _overwrites(plan, good),
-        applied=earlier is not None,
-        batch=earlier.id if earlier else None,
-        problems=in_row_order(problems),
-        same_phone=_same_phone(checked.rows, plan) if plan else (),
-        same_child=_same_child(checked.rows) if parsed.kind == "children" else (),
-    )
-
-
-def _overwrites(plan: Plan, good: int) -> bool:
-    return plan.renamed >= _RENAMED_AT_LEAST and plan.renamed >= _RENAMED_SHARE * good
-
-
-def _same_phone(rows: Iterable[Keyed], plan: Plan) -> tuple[SamePhone, ...]:
-    users: dict[bytes, tuple[str, list[int]]] = {}
-    for keyed in rows:
-        for address, blind in zip(keyed.row.phones, keyed.phones, strict=True):
-            if plan.phone_users.get(blind, 0) > 1 or blind in plan.shared:
-                users.setdefault(blind, (mask(address), []))[1].append(keyed.row.number)
-    return tuple(
-        SamePhone(masked, plan.phone_users[blind], tuple(numbers), blind in plan.shared)
-        for blind, (masked, numbers) in users.items()
-    )
-
-
-def _same_child(rows: Iterable[Keyed]) -> tuple[SameChild, ...]:
-    numbers: dict[str, list[int]] = defaultdict(list)
-    for keyed in rows:
-        numbers[keyed.row.nik].append(keyed.row.number)
-    return tuple(SameChild(mask_number(nik), tuple(some)) for nik, some in numbers.items() if nik and len(some) > 1)
+        tally = _planned(session, db.sealer, checked, expected=_numbers(beside), tell=_nobody)
+    return replace(checked, report=report_of(checked.name, checked.parsed, tally, None))

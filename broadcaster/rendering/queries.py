@@ -47,14 +47,24 @@ class Version:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A filled text. `warnings` are sentences for staff; `content_*` are for WhatsApp only."""
+    """A filled text. `warnings` are sentences for staff; `content_*` are for WhatsApp only.
 
+    Segments and warnings are counted when they are asked for: sending a hundred thousand texts does not.
+    """
+
+    channel: ChannelKind
     text: str
     buttons: tuple[Button, ...] = ()
     content_sid: str = ""
     content_variables: Mapping[str, str] = field(default_factory=dict)
-    segments: Segments = field(default_factory=lambda: segments(""))
-    warnings: tuple[str, ...] = ()
+
+    @property
+    def segments(self) -> Segments:
+        return segments(self.text)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return length_warnings(self.channel, self.text)
 
 
 @dataclass(frozen=True)
@@ -152,12 +162,11 @@ def render(version: Version, channel: ChannelKind | str, values: Values) -> Rend
     if channel is ChannelKind.WHATSAPP and version.purpose == "campaign":
         variables = provider_values(to_provider_body(text)[1], values)
     return Rendered(
+        channel=channel,
         text=filled,
         buttons=buttons,
         content_sid=version.content_sid if channel is ChannelKind.WHATSAPP else "",
         content_variables=variables,
-        segments=segments(filled),
-        warnings=length_warnings(channel, filled),
     )
 
 

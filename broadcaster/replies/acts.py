@@ -116,7 +116,7 @@ def blocked(session: Session, sealer: Sealer, event: Blocked, *, event_id: int, 
     if event.blocked:
         consent.suppress(session, channel=channel, address_blind=blind, reason="blocked", now=now, event_id=event_id)
     else:
-        consent.lift(session, channel=channel, address_blind=blind, reasons=("blocked",), now=now)
+        consent.lift(session, channel=channel, address_blind=blind, reasons=("blocked", "unreachable"), now=now)
 
 
 # ------------------------------------------------------------------------------------------------------------- reading

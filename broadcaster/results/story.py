@@ -25,7 +25,8 @@ from broadcaster.storage.tables import (
 )
 
 #: Sealed or hidden columns are shown as what they are, never as bytes.
-_HIDDEN = ("sealed_", "_blind", "salt")
+_HIDDEN = ("sealed_", "_blind", "salt", "address_key")
+_LEFT_OUT = ("preregistration",)
 
 
 def road(session: Session, sealer: Sealer, child_id: int) -> dict[str, Any]:
@@ -82,14 +83,16 @@ def road(session: Session, sealer: Sealer, child_id: int) -> dict[str, Any]:
         ("reply", replies),
         ("outcome", outcomes),
     ]
-    steps = [{"table": table, "rows": rows} for table, rows in child_story(session, sealer, child_id).items()]
+    registered = child_story(session, sealer, child_id)
+    steps = [{"table": table, "rows": rows if isinstance(rows, list) else [rows]} for table, rows in registered.items()]
     steps += [{"table": table, "rows": [_shown(row) for row in rows]} for table, rows in later]
     return {"child": child_id, "steps": [step for step in steps if step["rows"]]}
 
 
 def _shown(row: SQLModel) -> dict[str, Any]:
+    """The row's values in the order of its table; long texts that say nothing about a child are left out."""
+    values = {name: getattr(row, name) for name in type(row).model_fields if name not in _LEFT_OUT}
     return {
         name: "(tersegel)" if any(part in name for part in _HIDDEN) and value is not None else value
-        for name, value in row.model_dump().items()
-        if name != "preregistration"
+        for name, value in values.items()
     }

@@ -121,6 +121,12 @@ class Database:
         self.engine.dispose()
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether the database itself could not serve (gone, locked, a deadlock): what was asked may well succeed later."""
+    # SQLAlchemy and both drivers name these alike, and the drivers share no base class
+    return any(kind.__name__ in ("OperationalError", "InterfaceError") for kind in type(error).__mro__)
+
+
 def create_engine(url: str) -> Engine:
     """An engine with the product's transaction rules; raises `Blocked` when the address names no supported database."""
     if url.startswith("sqlite:///"):
@@ -135,7 +141,7 @@ def create_engine(url: str) -> Engine:
         event.listen(engine, "connect", _postgres_connect)
         return engine
     raise Blocked(
-        "BROADCASTER_DATABASE_URL must be empty (SQLite) or start with postgresql+psycopg://", code="bad_database_url"
+        "BROADCASTER_DATABASE_URL harus kosong (SQLite) atau diawali postgresql+psycopg://.", code="bad_database_url"
     )
 
 
@@ -167,4 +173,4 @@ def _postgres_connect(connection: Any, _record: object) -> None:
     connection.commit()
 
 
-__all__ = ["Database", "Plain", "create_engine", "plain"]
+__all__ = ["Database", "Plain", "create_engine", "is_away", "plain"]

@@ -37,7 +37,7 @@ class Sealer:
 
     def __init__(self, key: bytes) -> None:
         if len(key) != 32:
-            raise Blocked("The secret key must have 32 bytes; create one with `broadcaster init`", code="bad_key")
+            raise Blocked("Kunci rahasia harus 32 byte; buat dengan `broadcaster init`.", code="bad_key")
         self._key = key
 
     @cached_property
@@ -96,10 +96,12 @@ def load_key(path: Path) -> Sealer:
         text = path.read_text().strip()
         mode = path.stat().st_mode & 0o077
     except FileNotFoundError as error:
-        raise Blocked(f"No secret key at {path}; run `broadcaster init`", code="no_key") from error
+        raise Blocked(
+            f"Belum ada kunci rahasia di {path}; jalankan `broadcaster init` dahulu.", code="no_key"
+        ) from error
     if mode:
-        raise Blocked(f"The secret key {path} can be read by others; run `chmod 600 {path}`", code="open_key")
+        raise Blocked(f"Kunci rahasia {path} dapat dibaca akun lain; jalankan `chmod 600 {path}`.", code="open_key")
     try:
         return Sealer(bytes.fromhex(text))
     except ValueError as error:
-        raise Blocked(f"The secret key {path} is damaged; restore it from your safe copy", code="bad_key") from error
+        raise Blocked(f"Kunci rahasia {path} rusak; ambil kembali dari salinan yang aman.", code="bad_key") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from broadcaster.campaigns import alerts
 from broadcaster.domain.message import ChannelKind, Status
 from broadcaster.results.document import ResultDocument
 from broadcaster.settings import Mode
@@ -59,7 +60,16 @@ CHANNEL: dict[str, str] = {
 CHANNEL_NOTE: dict[str, str] = {
     ChannelKind.TELEGRAM: "Telegram tidak memberi kabar sampai; “diterima penyedia” adalah kabar terakhirnya.",
     ChannelKind.SMS: "Kabar sampai dari SMS di Indonesia kurang dapat dipegang.",
+    ChannelKind.VILLAGE_LIST: "Keluarga yang tidak terjangkau pesan dikabari oleh petugas registrasi desa.",
 }
+
+_ON_THE_LIST = Word("Tercantum", "accepted", "Keluarga ada pada daftar petugas desa.")
+
+
+def on_channel(channel: str, state: str) -> Word:
+    """A status in the words of its channel: nobody accepts a line of the officer's list, it stands there."""
+    return _ON_THE_LIST if (channel, state) == (ChannelKind.VILLAGE_LIST, Status.ACCEPTED) else STATUS[state]
+
 
 CAMPAIGN: dict[str, Word] = {
     "draft": Word("Draf", "planned", "Belum disetujui. Belum ada yang dikirim."),
@@ -132,6 +142,12 @@ REASON: dict[str, str] = {
     "deferred": "Belum dapat diserahkan, dicoba lagi otomatis",
     "no_answer": "Penyedia tidak memberi jawaban yang pasti",
     "says_collected": "Keluarga mengabari bahwa kartunya sudah diambil",
+    "late_skip": "Jadwal kirimnya terlewat",
+    "late_ask": "Jadwal kirimnya terlewat, menunggu keputusan operator",
+    "late_skipped": "Jadwal kirimnya terlewat, dilewati oleh operator",
+    "settled_received": "Dicatat sampai oleh petugas",
+    "settled_not_received": "Dicatat tidak sampai oleh petugas",
+    "replaced": "Ditulis ulang oleh petugas",
     "restored": "Jatuh tempo sebelum data dipulihkan dari cadangan",
 }
 _REASON_WITH_CODE: dict[str, str] = {
@@ -151,29 +167,15 @@ def reason(code: str, code_sentences: Mapping[str, str]) -> str:
     return sentence.format(code=detail, channel="saluran ini")
 
 
-ALERT: dict[str, str] = {
-    "campaign_paused": "Sebuah kampanye dijeda otomatis.",
-    "campaign_cannot_plan": "Kampanye {subject} tidak dapat menyiapkan kiriman berikutnya.",
-    "answer_refused": "Jawaban otomatis lewat {channel} tidak terkirim.",
-    "sender_stopped": "Pengiriman lewat {channel} berhenti.",
-}
-
-
-def alert(kind: str, subject: str, data: Mapping[str, object], code_sentences: Mapping[str, str]) -> tuple[str, str]:
-    """What an open alert asks people to look at, and what the provider's code means; an unknown kind shows itself."""
-    channel, code = str(data.get("channel", "")), str(data.get("code", ""))
-    name = CHANNEL.get(channel, channel)
-    title = ALERT[kind].format(channel=name, subject=subject) if kind in ALERT else f"Periksa: {kind} ({subject})."
-    if not channel or not code:
-        return title, f"Sebab: {code}." if code else ""
-    unknown = "Kode dari penyedia: {code}."
-    return title, code_sentences.get(f"{channel}:{code}", unknown).format(code=code, channel=name)
+#: What an open alert asks people to look at, and who acts; `doctor` says the same.
+alert = alerts.alert
 
 
 def cell(name: str) -> str:
     """`1/1/kantor` (cohort, tier, place of a lot's cell) as people say it."""
     cohort, tier, place = [*name.split("/", 2), "", ""][:3]
-    return f"Angkatan {cohort}, pelayanan {place}" + ("" if tier in ("", "1") else f", prioritas {tier}")
+    counter = place if place == "kantor" else place.title()
+    return f"Angkatan {cohort}, pelayanan {counter}" + ("" if tier in ("", "1") else f", prioritas {tier}")
 
 
 FUNNEL: dict[str, str] = {

@@ -1,7 +1,7 @@
 """The lot and the two estimators, tried on many simulated districts whose true effect is known.
 
     python -m pytest tests/simulation                        # a tenth of the protocol's runs, in every test run
-    FULL_SIMULATION=1 python -m pytest tests/simulation -s   # all runs, some forty minutes; docs/measurement.md
+    FULL_SIMULATION=1 python -m pytest tests/simulation -s   # all runs, ten to thirty minutes; docs/measurement.md
 
 Bands: the full protocol has the ones of docs/measurement.md. A tenth of the runs has the same ones, widened by what
 chance does to so few runs (three Monte-Carlo standard errors for one case, two for all cases together).

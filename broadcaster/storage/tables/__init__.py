@@ -37,11 +37,13 @@ from broadcaster.storage.tables.registry import (
     CardEvent,
     Child,
     ChildIdentity,
+    ColumnMap,
     ContactPoint,
     Guardian,
     Household,
     HouseholdKk,
     ImportBatch,
+    ImportChange,
     ImportRow,
 )
 from broadcaster.storage.tables.rendering import MessageTemplate, ProviderTemplate, TemplateVersion
@@ -49,8 +51,8 @@ from broadcaster.storage.tables.replies import Conversation, Reply, Subscriber
 
 __all__ = [
     "Alert", "Amendment", "Assignment", "Attempt", "AuditEntry", "CalendarDay", "Campaign", "CampaignVersion", "Card",
-    "CardEvent", "Child", "ChildIdentity", "Cohort", "ConsentEntry", "ContactPoint", "Conversation", "Enrolment",
-    "Guardian", "Household", "HouseholdKk", "ImportBatch", "ImportRow", "Installation", "JobRun", "Message",
+    "CardEvent", "Child", "ChildIdentity", "Cohort", "ColumnMap", "ConsentEntry", "ContactPoint", "Conversation", "Enrolment",
+    "Guardian", "Household", "HouseholdKk", "ImportBatch", "ImportChange", "ImportRow", "Installation", "JobRun", "Message",
     "MessageChild", "MessageTemplate", "OfficeFact", "Outcome", "PollCursor", "Portfolio", "Price", "ProviderEvent",
     "ProviderTemplate", "Receipt", "Reply", "Sender", "Staff", "StaffSession", "Subscriber", "Suppression",
     "TemplateVersion", "TestRecipient", "Village", "Wave",

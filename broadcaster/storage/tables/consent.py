@@ -35,7 +35,7 @@ class Suppression(SQLModel, table=True):
     channel: str
     address_blind: bytes = Field(sa_type=LargeBinary)
     household_id: int = Field(default=0, sa_type=Id)
-    reason: str  # opt_out | blocked | wrong_number | staff
+    reason: str  # opt_out | blocked | wrong_number | staff | unreachable | five_failed_days
     since: datetime = Field(sa_type=Moment)
     until: datetime | None = Field(default=None, sa_type=Moment)  # lifted or ends then
     event_id: int | None = Field(default=None, sa_type=Id)  # the provider event that made it: one confirmation may pass

@@ -36,7 +36,7 @@ class Outcome(SQLModel, table=True):
 
     __table_args__ = (UniqueConstraint("card_id", "kind"),)
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
-    card_id: int = Field(foreign_key="card.id", sa_type=Id)
+    card_id: int = Field(foreign_key="card.id", ondelete="CASCADE", sa_type=Id)  # an import taken back takes it along
     kind: str  # applied | collected
     on_date: date
     recorded_at: datetime = Field(sa_type=Moment)

@@ -16,6 +16,7 @@ class Portfolio(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
     name: str = Field(unique=True)
     daily_tier: int
+    people: int | None = None  # at most so many were written to in the last 24 hours; empty = never counted
 
 
 class Sender(SQLModel, table=True):
@@ -52,6 +53,18 @@ class Message(SQLModel, table=True):
             sqlite_where=text("status = 'claimed'"),
             postgresql_where=text("status = 'claimed'"),
         ),
+        Index(
+            "ix_message_expiry",
+            "expires_at",
+            sqlite_where=text("status = 'planned'"),
+            postgresql_where=text("status = 'planned'"),
+        ),
+        Index(
+            "ix_message_late",
+            "late_at",
+            sqlite_where=text("status = 'planned' AND late <> ''"),
+            postgresql_where=text("status = 'planned' AND late <> ''"),
+        ),
         Index("ix_message_household", "household_id", "intent_on"),
         Index("ix_message_campaign", "campaign_id", "status"),
         Index("ix_message_address", "address_blind"),
@@ -78,6 +91,13 @@ class Message(SQLModel, table=True):
     due_at: datetime = Field(sa_type=Moment)
     expires_at: datetime = Field(sa_type=Moment)
     settle_by: datetime = Field(sa_type=Moment)
+    late: str = Field(
+        default="", sa_column_kwargs={"server_default": ""}
+    )  # skip | ask: when its window is over; "" goes on
+    late_at: datetime | None = Field(default=None, sa_type=Moment)  # the end of the window it was planned for
+    follows: str = Field(
+        default="", sa_column_kwargs={"server_default": ""}
+    )  # why this channel, after which the last one
     claim_token: str | None = None
     claim_epoch: int | None = None
     lease_until: datetime | None = Field(default=None, sa_type=Moment)
@@ -110,6 +130,12 @@ class Attempt(SQLModel, table=True):
         Index(
             "ix_attempt_open", "opened_at", sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'")
         ),
+        Index(
+            "ix_attempt_unknown",
+            "opened_at",
+            sqlite_where=text("state = 'unknown'"),
+            postgresql_where=text("state = 'unknown'"),
+        ),
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
     message_id: int = Field(foreign_key="message.id", sa_type=Id)
@@ -124,7 +150,8 @@ class Attempt(SQLModel, table=True):
     provider_id: str | None = None
     text_hash: str = ""
     segments: int = 0
-    price_idr: int | None = None
+    price_idr: int | None = None  # the office's price when it was begun; owed when the provider took it
+    asked_at: datetime | None = Field(default=None, sa_type=Moment)  # when the provider was last asked about it
 
 
 class ProviderEvent(SQLModel, table=True):

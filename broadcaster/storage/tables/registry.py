@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import Index, LargeBinary, UniqueConstraint
+from sqlalchemy import Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from broadcaster.storage.types import Id, Moment
 
+_APPLIED = text("status = 'applied'")
+
 
 class ImportBatch(SQLModel, table=True):
-    """One applied file."""
+    """One applied file. A file that was taken back may be applied again, as another batch."""
 
     __tablename__ = "import_batch"
-    __table_args__ = (UniqueConstraint("sha256", "kind"),)
+    __table_args__ = (
+        Index(
+            "uq_import_batch_applied",
+            "sha256",
+            "kind",
+            unique=True,
+            sqlite_where=_APPLIED,
+            postgresql_where=_APPLIED,
+        ),
+    )
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
     sha256: str
     kind: str  # children | phones | collections
     file_name: str
-    status: str  # applied
+    status: str  # applied | undone
     applied_at: datetime = Field(sa_type=Moment)
     data_until: date  # the register speaks up to this day
     row_count: int
@@ -36,6 +47,24 @@ class ImportRow(SQLModel, table=True):
     batch_id: int = Field(foreign_key="import_batch.id", sa_type=Id)
     number: int  # as the office sees it in the sheet, from 1
     problems: str  # JSON, values masked
+
+
+class ImportChange(SQLModel, table=True):
+    """What a batch did to the register, in the order it was done; written in its transaction, gone when it is taken back.
+
+    `before` None: the rows `first_id` to `last_id` of the table were added. Both set: one row was changed; they hold the
+    columns that changed. `after` None: one row was removed, `before` holds it whole.
+    """
+
+    __tablename__ = "import_change"
+    __table_args__ = (Index("ix_import_change_row", "entity", "first_id"),)
+    id: int | None = Field(default=None, primary_key=True, sa_type=Id)
+    batch_id: int = Field(foreign_key="import_batch.id", index=True, sa_type=Id)
+    entity: str  # name of the table
+    first_id: int = Field(sa_type=Id)
+    last_id: int = Field(sa_type=Id)
+    before: bytes | None = Field(default=None, sa_type=LargeBinary)  # purpose "change", JSON
+    after: bytes | None = Field(default=None, sa_type=LargeBinary)  # purpose "change", JSON
 
 
 class Household(SQLModel, table=True):
@@ -98,6 +127,7 @@ class CardEvent(SQLModel, table=True):
     card_id: int = Field(foreign_key="card.id", sa_type=Id)
     status: str
     on_date: date
+    back: bool = False  # a step backwards that a person confirmed: later steps known before it do not count any more
     recorded_at: datetime = Field(sa_type=Moment)
     batch_id: int = Field(foreign_key="import_batch.id", index=True, sa_type=Id)
 
@@ -118,3 +148,14 @@ class ContactPoint(SQLModel, table=True):
     shared: bool = False  # a number of more than three families: joins nobody, no names in texts
     invalid_since: datetime | None = Field(default=None, sa_type=Moment)
     invalid_reason: str = ""
+
+
+class ColumnMap(SQLModel, table=True):
+    """What the office said about the columns of files of one shape (registry.mapping); the newest answer stands."""
+
+    __tablename__ = "column_map"
+    id: int | None = Field(default=None, primary_key=True, sa_type=Id)
+    shape: str = Field(unique=True)  # registry.columns.shape_of: keyed by the headings in their order
+    columns: str  # JSON: heading -> field
+    staff: str
+    answered_at: datetime = Field(sa_type=Moment)

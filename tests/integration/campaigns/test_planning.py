@@ -5,6 +5,7 @@ from datetime import timedelta
 from sqlmodel import col, select
 
 from broadcaster.campaigns import planning, service
+from broadcaster.campaigns.fallback import fall_back
 from broadcaster.campaigns.queries import status
 from broadcaster.campaigns.stories import household_days
 from broadcaster.storage import tables
@@ -171,6 +172,10 @@ def test_what_waits_for_a_collected_card_is_cancelled_by_the_register(office, fa
     assert _messages(office)[0].reason == "card_not_due"
 
 
+def _only_63024(channel, code, in_receipt):
+    return code == "63024"
+
+
 def _set(office, message_id, **values):
     with office.db.write() as session:
         row = session.get_one(tables.Message, message_id)
@@ -185,9 +190,8 @@ def test_a_number_that_is_not_on_whatsapp_is_tried_by_sms_once(office, families)
     office.plan()
     (first,) = _messages(office)
     _set(office, first.id, status="failed", reason="receipt:63024")
-    dead = frozenset({"63024"})
-    assert planning.fall_back(office.db, office.now, ZONE, is_dead=dead) == 1
-    assert planning.fall_back(office.db, office.now, ZONE, is_dead=dead) == 0
+    assert fall_back(office.db, office.now, ZONE, follows=_only_63024) == 1
+    assert fall_back(office.db, office.now, ZONE, follows=_only_63024) == 0
     assert [(m.channel, m.hop) for m in _messages(office)] == [("whatsapp", 1), ("sms", 2)]
 
 
@@ -198,7 +202,7 @@ def test_nobody_who_blocked_us_is_followed_and_an_unknown_never_is(office, famil
     blocked, unknown = _messages(office)
     _set(office, blocked.id, status="failed", reason="receipt:63014")
     _set(office, unknown.id, status="unknown", reason="no_answer")
-    assert planning.fall_back(office.db, office.now, ZONE, is_dead=frozenset({"63024"})) == 0
+    assert fall_back(office.db, office.now, ZONE, follows=_only_63024) == 0
 
 
 def test_a_campaign_finishes_when_its_rows_say_so(office, families):

@@ -99,7 +99,15 @@ def test_the_gate_stops_a_leased_row_when(what, outbox, plan_one, db, now):
 
 def test_every_check_of_the_gate_has_a_test_here():
     tested = {reason for _, reason, _ in BETWEEN.values()}
-    elsewhere = {"mode_trial", "outside_hours", "household_cap", "daily_tier", "children_changed"}
+    elsewhere = {
+        "late_skip",
+        "late_ask",
+        "mode_trial",
+        "outside_hours",
+        "household_cap",
+        "daily_tier",
+        "children_changed",
+    }
     assert tested | elsewhere == {check.reason for check in GATE}
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 from datetime import date, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
 from broadcaster.errors import BadInput, Blocked
@@ -228,7 +228,7 @@ def test_an_import_that_fails_halfway_leaves_nothing(sqlite_office: Database, to
         session.execute(
             text("CREATE TRIGGER full BEFORE INSERT ON import_row BEGIN SELECT RAISE(ABORT, 'disk full'); END")
         )
-    with pytest.raises(DBAPIError, match="disk full"):
+    with pytest.raises(sqlite3.IntegrityError, match="disk full"):
         service.apply(sqlite_office, checked, by="sari", now=now)
     with sqlite_office.read() as session:
         assert queries.counts(session).children == 0

@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
 from sqlmodel import SQLModel, func, select
 
 from broadcaster.errors import Blocked
-from broadcaster.office.service import load_defaults
 from broadcaster.registry import service
 from broadcaster.registry.reader import Source
-from broadcaster.storage import migrate, tables
+from broadcaster.storage import tables
 from broadcaster.storage.database import Database
-from broadcaster.storage.sealed import Sealer
 from tests.integration.registry import files, picture
-from tests.integration.registry.conftest import Bring
+from tests.integration.registry.conftest import Bring, Fresh
 
 NOW = datetime(2026, 10, 5, 1, tzinfo=UTC)
 TODAY = date(2026, 10, 5)
@@ -166,37 +162,6 @@ def office_rows(draw: st.DrawFn) -> list[list[Any]]:
     ]
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("registry") / "template.sqlite3"
-    database = Database(f"sqlite:///{path}", Sealer(bytes(range(32))))
-    migrate.upgrade(database)
-    with database.write() as session:
-        load_defaults(session, NOW)
-    database.close()
-    return path.read_bytes()
-
-
-class _Fresh:
-    """A new database with the villages for each example; keeps its folder small."""
-
-    def __init__(self, template: bytes, folder: Path) -> None:
-        self._template, self._folder, self._number = template, folder, 0
-
-    def __call__(self) -> Database:
-        self._number += 1
-        path = self._folder / f"{self._number}.sqlite3"
-        path.write_bytes(self._template)
-        database = Database(f"sqlite:///{path}", Sealer(bytes(range(32))))
-        event.listen(database.engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF"))
-        return database
-
-
-@pytest.fixture(scope="module")
-def fresh(template: bytes, tmp_path_factory: pytest.TempPathFactory) -> _Fresh:
-    return _Fresh(template, tmp_path_factory.mktemp("examples"))
-
-
 def bring(db: Database, source: Source) -> Any:
     return service.apply(db, service.check(db, source, today=TODAY), by="sari", now=NOW).report
 
@@ -209,7 +174,7 @@ _LAW = settings(
 
 @_LAW
 @given(rows=office_rows())
-def test_importing_the_same_rows_again_changes_nothing(fresh: _Fresh, rows: list[list[Any]]) -> None:
+def test_importing_the_same_rows_again_changes_nothing(fresh: Fresh, rows: list[list[Any]]) -> None:
     db = fresh()
     bring(db, files.csv_file(rows))
     before, counted = picture.households(db), row_counts(db)
@@ -224,7 +189,7 @@ def test_importing_the_same_rows_again_changes_nothing(fresh: _Fresh, rows: list
 
 @_LAW
 @given(rows=office_rows(), data=st.data())
-def test_the_order_of_the_rows_does_not_matter(fresh: _Fresh, rows: list[list[Any]], data: st.DataObject) -> None:
+def test_the_order_of_the_rows_does_not_matter(fresh: Fresh, rows: list[list[Any]], data: st.DataObject) -> None:
     one, other = fresh(), fresh()
     bring(one, files.csv_file(rows))
     bring(other, files.csv_file(data.draw(st.permutations(rows))))
@@ -236,7 +201,7 @@ def test_the_order_of_the_rows_does_not_matter(fresh: _Fresh, rows: list[list[An
 @_LAW
 @given(first=office_rows(), second=office_rows())
 def test_households_are_never_split_and_none_is_deleted(
-    fresh: _Fresh, first: Sequence[list[Any]], second: Sequence[list[Any]]
+    fresh: Fresh, first: Sequence[list[Any]], second: Sequence[list[Any]]
 ) -> None:
     db = fresh()
     bring(db, files.csv_file(first))

@@ -67,6 +67,16 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_campaign_lineage"), "campaign", ["lineage"], unique=False)
     op.create_table(
+        "column_map",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("shape", sa.String(), nullable=False),
+        sa.Column("columns", sa.String(), nullable=False),
+        sa.Column("staff", sa.String(), nullable=False),
+        sa.Column("answered_at", Micros, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("shape"),
+    )
+    op.create_table(
         "consent_entry",
         sa.Column("id", Id, nullable=False),
         sa.Column("address_blind", sa.LargeBinary(), nullable=False),
@@ -91,7 +101,14 @@ def upgrade() -> None:
         sa.Column("good", sa.Integer(), nullable=False),
         sa.Column("rejected", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("sha256", "kind"),
+    )
+    op.create_index(
+        "uq_import_batch_applied",
+        "import_batch",
+        ["sha256", "kind"],
+        unique=True,
+        sqlite_where=sa.text("status = 'applied'"),
+        postgresql_where=sa.text("status = 'applied'"),
     )
     op.create_table(
         "installation",
@@ -145,6 +162,7 @@ def upgrade() -> None:
         sa.Column("id", Id, nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("daily_tier", sa.Integer(), nullable=False),
+        sa.Column("people", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
     )
@@ -294,6 +312,23 @@ def upgrade() -> None:
         sa.UniqueConstraint("key"),
     )
     op.create_index(op.f("ix_household_alias_of"), "household", ["alias_of"], unique=False)
+    op.create_table(
+        "import_change",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("batch_id", Id, nullable=False),
+        sa.Column("entity", sa.String(), nullable=False),
+        sa.Column("first_id", Id, nullable=False),
+        sa.Column("last_id", Id, nullable=False),
+        sa.Column("before", sa.LargeBinary(), nullable=True),
+        sa.Column("after", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["batch_id"],
+            ["import_batch.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_import_change_batch_id"), "import_change", ["batch_id"], unique=False)
+    op.create_index("ix_import_change_row", "import_change", ["entity", "first_id"], unique=False)
     op.create_table(
         "import_row",
         sa.Column("id", Id, nullable=False),
@@ -480,6 +515,9 @@ def upgrade() -> None:
         sa.Column("due_at", Micros, nullable=False),
         sa.Column("expires_at", Micros, nullable=False),
         sa.Column("settle_by", Micros, nullable=False),
+        sa.Column("late", sa.String(), server_default="", nullable=False),
+        sa.Column("late_at", Micros, nullable=True),
+        sa.Column("follows", sa.String(), server_default="", nullable=False),
         sa.Column("claim_token", sa.String(), nullable=True),
         sa.Column("claim_epoch", sa.Integer(), nullable=True),
         sa.Column("lease_until", Micros, nullable=True),
@@ -532,7 +570,23 @@ def upgrade() -> None:
         sqlite_where=sa.text("status = 'planned'"),
         postgresql_where=sa.text("status = 'planned'"),
     )
+    op.create_index(
+        "ix_message_expiry",
+        "message",
+        ["expires_at"],
+        unique=False,
+        sqlite_where=sa.text("status = 'planned'"),
+        postgresql_where=sa.text("status = 'planned'"),
+    )
     op.create_index("ix_message_household", "message", ["household_id", "intent_on"], unique=False)
+    op.create_index(
+        "ix_message_late",
+        "message",
+        ["late_at"],
+        unique=False,
+        sqlite_where=sa.text("status = 'planned' AND late <> ''"),
+        postgresql_where=sa.text("status = 'planned' AND late <> ''"),
+    )
     op.create_index(
         "ix_message_leased",
         "message",
@@ -591,6 +645,7 @@ def upgrade() -> None:
         sa.Column("text_hash", sa.String(), nullable=False),
         sa.Column("segments", sa.Integer(), nullable=False),
         sa.Column("price_idr", sa.Integer(), nullable=True),
+        sa.Column("asked_at", Micros, nullable=True),
         sa.ForeignKeyConstraint(
             ["message_id"],
             ["message.id"],
@@ -606,6 +661,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("state = 'open'"),
         postgresql_where=sa.text("state = 'open'"),
+    )
+    op.create_index(
+        "ix_attempt_unknown",
+        "attempt",
+        ["opened_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'unknown'"),
+        postgresql_where=sa.text("state = 'unknown'"),
     )
     op.create_table(
         "card",
@@ -687,6 +750,7 @@ def upgrade() -> None:
         sa.Column("card_id", Id, nullable=False),
         sa.Column("status", sa.String(), nullable=False),
         sa.Column("on_date", sa.Date(), nullable=False),
+        sa.Column("back", sa.Boolean(), nullable=False),
         sa.Column("recorded_at", Micros, nullable=False),
         sa.Column("batch_id", Id, nullable=False),
         sa.ForeignKeyConstraint(
@@ -762,10 +826,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("on_date", sa.Date(), nullable=False),
         sa.Column("recorded_at", Micros, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["card_id"],
-            ["card.id"],
-        ),
+        sa.ForeignKeyConstraint(["card_id"], ["card.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("card_id", "kind"),
     )

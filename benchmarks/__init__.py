@@ -1,0 +1,1 @@
+"""Benchmarks. They print what they measured; no test asserts a time."""
