@@ -33,7 +33,7 @@ from broadcaster.domain.message import ChannelKind
 from broadcaster.domain.timetable import Timetable
 from broadcaster.office.queries import timetable
 from broadcaster.outbox.intent import Opened, Rules, Stopped, Wanted, commit_intents
-from broadcaster.outbox.lease import Lane, Lease, fail, lease, leave_lane, release, take_lane
+from broadcaster.outbox.lease import Lane, Lease, fail, fail_by_token, lease, leave_lane, release, take_lane
 from broadcaster.outbox.record import Answered, Classify, record
 from broadcaster.outbox.rules import INTENT_FRESH, reference
 from broadcaster.outbox.service import instance_id
@@ -349,12 +349,7 @@ class _Run:
         reason = f"error:{type(error).__name__}"
         if is_away(error):
             return Stopped(wanted.message_id, None, reason)  # nothing is wrong with the row: its lease ends by itself
-        with self.sending.db.plain() as sql:
-            sql.run(
-                "UPDATE message SET status = 'failed', reason = :reason, claim_token = NULL, lease_until = NULL"
-                " WHERE id = :id AND status = 'claimed' AND claim_token = :token",
-                id=wanted.message_id, token=wanted.token, reason=reason,
-            )  # fmt: skip
+        fail_by_token(self.sending.db, wanted.message_id, wanted.token, reason, self.sending.clock.now())
         return Stopped(wanted.message_id, None, reason)
 
     async def _give_back(self, rows: Sequence[Ready]) -> None:

@@ -137,11 +137,16 @@ def release(db: Database, rows: list[Leased], now: datetime) -> None:
 
 def fail(db: Database, row: Leased, reason: str, now: datetime) -> None:
     """A leased row that cannot be made ready ends alone, with its reason; its batch goes on."""
+    fail_by_token(db, row.id, row.token, reason, now)
+
+
+def fail_by_token(db: Database, message_id: int, token: str, reason: str, now: datetime) -> None:
+    """The same for a row known by its id and the token it was leased under; a row that is no longer ours is untouched."""
     with db.plain() as sql:
         sql.run(
             "UPDATE message SET status = 'failed', reason = :reason, claim_token = NULL, claim_epoch = NULL,"
             " lease_until = NULL, updated_at = :now WHERE id = :id AND status = 'claimed' AND claim_token = :token",
-            id=row.id, token=row.token, reason=reason, now=to_micros(now),
+            id=message_id, token=token, reason=reason, now=to_micros(now),
         )  # fmt: skip
 
 

@@ -306,8 +306,14 @@ def missing_columns(columns: Columns, kind: Kind) -> list[str]:
     return [" atau ".join(LABELS[name] for name in names) for names in missing_fields(columns, kind)]
 
 
+#: Only a list of children has these.
+_OF_CHILDREN = frozenset({"birth_date", "birth", "village", "kecamatan", "mother", "father", "parent", "sex"})
+
+
 def nearest_kind(columns: Columns) -> Kind:
-    """The kind that lacks the fewest columns."""
+    """What a file whose headings fit no kind is meant to be: children when they speak of them, else what lacks least."""
+    if columns.fields & _OF_CHILDREN:
+        return "children"
     return min(KINDS, key=lambda kind: len(missing_fields(columns, kind)))
 
 

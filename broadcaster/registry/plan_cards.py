@@ -144,6 +144,8 @@ class _Cards:
     def take_in(self, *, strict: bool, confirmed: bool) -> None:
         """`strict`: a row whose events fit no card is rejected; else it only loses them."""
         told = [position for position in self._positions if self._rows[position].events]
+        # rows that say different things about one child cannot all be right: they turn nothing back
+        confirmed = confirmed and len({self._rows[position].events for position in told}) == 1
         for position in sorted(told, key=self._step) if len(told) > 1 else told:
             row = self._rows[position]
             if found := _impossible(row, self._child.birth, self._today, "error" if strict else "warning"):
@@ -178,6 +180,8 @@ class _Cards:
                 mine = self._plan.events
                 mine[:] = [(id_, e) for id_, e in mine if id_ != card_id or e.status not in clash.denied]
                 self._plan.denied += [(card_id, status) for status in sorted(clash.denied)]
+                recorded = self._child.cards[about].recorded
+                recorded -= {one for one in recorded if one[0] in clash.denied}
 
     def _keep(self, about: CardKind, new: Sequence[Event]) -> None:
         made, card_id = self._made.get(about), self._child.card_ids.get(about)
@@ -186,7 +190,9 @@ class _Cards:
         elif card_id is not None:
             self._plan.moved_cards[card_id] = self._child.cards[about]
             recorded = self._child.cards[about].recorded
-            self._plan.events += [(card_id, event) for event in new if (event.status, event.on) not in recorded]
+            fresh = [event for event in new if (event.status, event.on) not in recorded]
+            recorded.update((event.status, event.on) for event in fresh)
+            self._plan.events += [(card_id, event) for event in fresh]
             self._plan.touched.add(self._child.household)
 
 

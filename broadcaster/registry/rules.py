@@ -99,11 +99,20 @@ class _Reading:
         return self.checks.columns.written.get(field, "")
 
     def say(
-        self, code: str, field: str = "", cell: object = "", *, severity: Severity | None = None, **parts: object
+        self,
+        code: str,
+        field: str = "",
+        cell: object = "",
+        *,
+        at: int | None = None,
+        severity: Severity | None = None,
+        **parts: object,
     ) -> None:
+        """`at`: the column, for a field that has several."""
         shown = cells.text_of(cell)
         masked = mask_number(shown) if field in _NUMBERS else mask_text(shown)
-        self.problems.append(problem(code, self.number, self.heading(field), masked, severity=severity, **parts))
+        column = self.heading(field) if at is None else self.checks.columns.titles[at]
+        self.problems.append(problem(code, self.number, column, masked, severity=severity, **parts))
 
 
 def holds_data(row: Sequence[object], columns: Columns, kind: Kind) -> bool:
@@ -278,11 +287,21 @@ def _village(reading: _Reading) -> str:
     if match.place is not None:
         return match.place.code
     field, value = ("kecamatan", kecamatan) if (match.problem or "").startswith("kecamatan") else ("village", desa)
-    meant = "; ".join(str(place) for place in match.suggestions)
-    reading.say(
-        match.problem or "desa_unknown", field, value, suggestions=f" Mungkin maksudnya: {meant}." if meant else ""
-    )
+    reading.say(match.problem or "desa_unknown", field, value, suggestions=_meant(match, desa))
     return ""
+
+
+def _meant(match: Match, desa: str) -> str:
+    """What may be meant: similar names of that kecamatan; a village of another kecamatan is named as being there."""
+    elsewhere = match.problem == "desa_elsewhere"
+    there = [
+        str(place)
+        for place in match.suggestions
+        if elsewhere and (fold(place.name) in fold(desa) or desa[:1].isdigit())
+    ]
+    near = [str(place) for place in match.suggestions if str(place) not in there]
+    told = f" Mungkin maksudnya: {'; '.join(near)}." if near else ""
+    return told + (f" Desa itu terdaftar di: {'; '.join(there)}." if there else "")
 
 
 def _guardian(reading: _Reading) -> tuple[str, int]:
@@ -298,7 +317,7 @@ def _guardian(reading: _Reading) -> tuple[str, int]:
 def _phones(reading: _Reading, severity: Severity) -> tuple[str, ...]:
     """Mobile numbers of all phone columns, each once. A bad number beside a good one never rejects the row."""
     found: dict[str, None] = {}
-    bad: list[tuple[str, object]] = []
+    bad: list[tuple[str, object, int]] = []
     for index in reading.checks.columns.phones:
         cell = reading.row[index] if index < len(reading.row) else ""
         if cell == "":
@@ -307,12 +326,12 @@ def _phones(reading: _Reading, severity: Severity) -> tuple[str, ...]:
             written = phone.raw if isinstance(cell, str) else cell
             if phone.kind == "mobile" and phone.e164:
                 if cells.lost_its_zero(written):
-                    reading.say("phone_zero_added", "phone", written)
+                    reading.say("phone_zero_added", "phone", written, at=index)
                 found[phone.e164] = None
             if phone.problem:
-                bad.append((phone.problem, written))
-    for reason, written in bad:
-        reading.say(f"phone_{reason}", "phone", written, severity="warning" if found else severity)
+                bad.append((phone.problem, written, index))
+    for reason, written, index in bad:
+        reading.say(f"phone_{reason}", "phone", written, at=index, severity="warning" if found else severity)
     return tuple(found)
 
 

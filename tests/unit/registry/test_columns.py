@@ -172,7 +172,7 @@ def test_every_field_has_headings_and_a_label() -> None:
 def test_words_that_contradict_themselves_are_refused(change: dict[str, Any], words: str) -> None:
     plain: dict[str, Any] = {
         "headings": {"nik": ["NIK"]}, "ignored": {"headings": []}, "sex": {"L": ["L"]}, "status": {}, "relation": {},
-        "excluded": {"stays": [], "deceased": [], "moved": []},
+        "excluded": {"stays": [], "deceased": [], "moved": []}, "footers": {"begin": []},
     }  # fmt: skip
     assert parse_words(plain).headings == {"nik": ("nik", 0)}
     with pytest.raises(ValueError, match=words):

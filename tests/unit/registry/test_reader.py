@@ -128,14 +128,14 @@ OLE = bytes.fromhex("d0cf11e0a1b11ae1")
         (damaged(), "unreadable", "rusak"),
         (broken_parts(), "unreadable", "rusak"),
         (other_zip(), "unknown_format", "bukan berkas Excel"),
-        (OLE + b"\0" * 600, "unknown_format", r"\.xls lama"),
+        (OLE + b"\0" * 600, "unreadable", "rusak"),
         (OLE + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"), "password", "kata sandi"),
         (b"NIK;Nama\n1;A\0B\n", "unreadable", "NUL"),
         ("NIK;Na\0ma\n".encode("utf-16"), "unreadable", "NUL"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "unreadable", "NUL"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "unknown_format", "gambar"),
         (b"NIK;\x81\x8d\n", "bad_encoding", "UTF-8"),
         (b'NIK;Nama\n1;"A\n2;B\n', "unreadable", "baris 2 tidak terbaca"),
-        (b"NIK\n" + b"1" * 200_000, "unreadable", "baris 2 tidak terbaca"),
+        (b"NIK\n" + b"1" * 200_000, "cell_too_long", "sel di baris 2"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused_in_one_sentence(content: bytes, code: str, words: str) -> None:
