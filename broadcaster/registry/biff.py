@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 _FREE = 0xFFFFFFFA  # sector numbers from here on are marks
-_BOF, _BOUNDSHEET, _FILEPASS, _ROW, _MULRK = 0x809, 0x85, 0x2F, 0x208, 0xBD
+_BOF, _BOUNDSHEET, _FILEPASS, _ROW, _MULRK, _MERGED, _TEXTS = 0x809, 0x85, 0x2F, 0x208, 0xBD, 0xE5, 0xFC
 #: Records of one filled cell: number, rk, label (three sorts), formula, truth value.
 _CELLS = frozenset({0x203, 0x27E, 0x204, 0xFD, 0xD6, 0x06, 0x205})
 _ROW_IS_HIDDEN = 0x20
@@ -30,6 +30,7 @@ class Reach:
 
     rows: int = 0
     columns: int = 0
+    merged: int = 0
     filled: set[int] = field(default_factory=set)
     invisible: set[int] = field(default_factory=set)
 
@@ -125,6 +126,12 @@ def _sheets(book: bytes) -> dict[str, Reach]:
         elif record == _ROW:
             if struct.unpack_from("<H", book, body + 12)[0] & _ROW_IS_HIDDEN:
                 reach.invisible.add(struct.unpack_from("<H", book, body)[0])
+        elif record == _TEXTS:
+            # the library makes room for as many texts as are announced; each takes three bytes at least
+            if struct.unpack_from("<I", book, body + 4)[0] > end // 3:
+                raise Damaged("more texts than fit")
+        elif record == _MERGED:
+            reach.merged += struct.unpack_from("<H", book, body)[0]
         elif record == _BOF and position in names:
             reach = found.setdefault(names[position], Reach())
         elif record == _BOUNDSHEET:

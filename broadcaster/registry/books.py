@@ -25,6 +25,7 @@ from broadcaster.registry import biff
 from broadcaster.registry.extents import Extent, ods_extents, refuse_locked, sheet_extent, sheet_parts
 from broadcaster.registry.source import (
     MOST_CELLS,
+    MOST_MERGED,
     Deadline,
     Limits,
     Row,
@@ -33,6 +34,7 @@ from broadcaster.registry.source import (
     damaged,
     password,
     too_large,
+    too_many_parts,
     too_wide,
 )
 
@@ -45,7 +47,15 @@ def zipped_book(source: Source, handle: BinaryIO, limits: Limits, deadline: Dead
     try:
         with zipfile.ZipFile(handle) as archive:
             extents = _inspected(source, archive, limits, deadline)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        LookupError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+    ) as error:
         raise damaged(source) from error
     handle.seek(0)
     yield from _tables(source, handle, deadline, extents)
@@ -91,6 +101,8 @@ def old_book(source: Source, handle: BinaryIO, limits: Limits, deadline: Deadlin
     if sum(one.rows * one.columns for one in found.values()) > MOST_CELLS:  # the library opens all sheets at once
         widest = max(found.values(), key=lambda one: one.rows * one.columns)
         raise too_wide(source, widest.rows, widest.columns)
+    if any(one.merged > MOST_MERGED for one in found.values()):
+        raise too_many_parts(source, "sel gabungan", MOST_MERGED)
     extents = {name: Extent(one.hidden) for name, one in found.items()}
     handle.seek(0)
     yield from _tables(source, handle, deadline, extents)

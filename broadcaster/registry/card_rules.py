@@ -87,8 +87,8 @@ class Clash:
 
     code: str
     parts: Mapping[str, str]
-    back_to: Event | None = None  # of `status_back`: where the file says that the card is
-    denied: frozenset[CardStatus] = frozenset()  # and the recorded steps that then never were
+    back_to: Event | None = None  # of a step back: where the file says that the card is
+    denied: frozenset[CardStatus] = frozenset()  # and, when it was taken, the recorded steps that never were
 
 
 def events_of(
@@ -135,11 +135,18 @@ def advance(card: CardState, events: Sequence[Event], *, confirmed: bool = False
     """Move the card on; returns the events that are new to the register and those it contradicts. `card` is changed.
 
     Forward only. A dated earlier step that the register did not know yet is added as history; the card stays. With
-    `confirmed` a card moves back as well: what contradicted the file is returned as `status_back` all the same, and the
-    steps it takes back are in `denied`.
+    `confirmed` a card moves back first, once: what contradicted the file is returned as `turned_back`, with the steps that
+    this takes back in `denied`.
     """
     new: list[Event] = []
     clashes: list[Clash] = []
+    if confirmed and (turn := _first_back(card, events)) is not None:
+        event = turn.back_to
+        assert event is not None, "it is a step back"
+        days = {} if card.status in _ENDS else {s: d for s, d in card.days.items() if s not in turn.denied}
+        _enter(card, event, days)
+        new.append(Event(event.status, event.on, event.dated, back=True))
+        clashes.append(turn)
     for event in events:
         known = card.days.get(event.status, card.since if event.status is card.status else None)
         if known is not None and not _is_back(event, known, card):
@@ -152,14 +159,23 @@ def advance(card: CardState, events: Sequence[Event], *, confirmed: bool = False
             card.days[event.status] = event.on
             new.append(event)
         elif event.dated or event.on >= card.since:  # else: an old file without dates, which is no contradiction
-            parts = {"known": _WORDS[card.status], "told": _WORDS[event.status]}
-            taken_back = _denied(card, event)
-            clashes.append(Clash("status_back", parts, event, taken_back))
-            if confirmed:
-                days = {} if card.status in _ENDS else {s: d for s, d in card.days.items() if s not in taken_back}
-                _enter(card, event, days)
-                new.append(Event(event.status, event.on, event.dated, back=True))
+            clashes.append(Clash("status_back", _parts(card, event), event))
     return new, clashes
+
+
+def _first_back(card: CardState, events: Sequence[Event]) -> Clash | None:
+    """The first step back among the events, looked for on a copy: it is taken before those that stand before it."""
+    days = [event.on for event in events]
+    if days != sorted(days):
+        return None  # a row whose days contradict each other is no proof
+    copy = CardState(card.status, card.since, dict(card.days))
+    _, clashes = advance(copy, events)
+    event = next((clash.back_to for clash in clashes if clash.back_to is not None), None)
+    return None if event is None else Clash("turned_back", _parts(card, event), event, _denied(card, event))
+
+
+def _parts(card: CardState, event: Event) -> dict[str, str]:
+    return {"known": _WORDS[card.status], "told": _WORDS[event.status]}
 
 
 def _denied(card: CardState, event: Event) -> frozenset[CardStatus]:

@@ -6,7 +6,7 @@ import re
 from datetime import date
 from functools import lru_cache
 
-from broadcaster.domain.dates import read_date, read_place_and_date
+from broadcaster.domain.dates import UNREADABLE, read_date, read_place_and_date
 from broadcaster.domain.people import nik_problem, tidy
 from broadcaster.domain.phone import Phone, read_phones
 
@@ -17,6 +17,7 @@ _BLANK = frozenset(
 _LONGEST_BLANK = max(map(len, _BLANK))
 #: What makes sixteen digits unusable whatever they number. The rest is about a NIK alone: a No KK is not taken apart.
 _UNREADABLE = frozenset({"digits", "length", "filler"})
+_LONGEST_DATE = 200  # characters, with the place; every word of a longer cell would be tried as the beginning of a day
 _AS_NUMBER = re.compile(r"\+?\d+(?:[.,]\d+)?[eE][+-]?\d+|\d{14,}[.,]0+", re.ASCII)
 _SEPARATORS = re.compile(r"[ .\-]")
 
@@ -85,7 +86,7 @@ def read_number16(cell: object) -> tuple[str, str]:
 
 def read_birth(cell: object) -> date:
     """A birth date, alone or behind the place (`ARGA MAKMUR, 24-11-2020`). Raises ValueError with staff's sentence."""
-    return _birth_from_text(cell) if isinstance(cell, str) else read_date(cell)
+    return _birth_from_text(_short(cell)) if isinstance(cell, str) else read_date(cell)
 
 
 @lru_cache(maxsize=65_536)
@@ -101,7 +102,13 @@ def _birth_from_text(text: str) -> date:
 
 def read_day(cell: object) -> date:
     """A day of a card's life. Raises ValueError with staff's sentence."""
-    return _day_from_text(cell) if isinstance(cell, str) else read_date(cell)
+    return _day_from_text(_short(cell)) if isinstance(cell, str) else read_date(cell)
+
+
+def _short(text: str) -> str:
+    if len(text) > _LONGEST_DATE:
+        raise ValueError(UNREADABLE)
+    return text
 
 
 _day_from_text = lru_cache(maxsize=65_536)(read_date)

@@ -60,6 +60,8 @@ LABELS: Mapping[str, str] = {
 OWN_HEADINGS = ("Baris Asal", "Tingkat Temuan", "Kolom Temuan", "Alasan Temuan", "Saran Perbaikan")
 OWN_KEYS = frozenset(re.sub(r"[^a-z]", "", heading.lower()) for heading in OWN_HEADINGS)
 
+_LONGEST_HEADING = 300  # characters; what is longer is prose, and cut it is no heading either
+
 #: Titles, logos and addresses above a table end well before this row.
 HEADINGS_WITHIN = 50
 
@@ -103,7 +105,7 @@ class Columns:
 
 def fold(text: str) -> str:
     """A heading or word without what clerks vary: `No. KK (16 digit)` and `NO_KK` are both `nokk`."""
-    return re.sub(r"[^a-z0-9]", "", re.sub(r"\(.*?\)", "", tidy(text).lower()))
+    return re.sub(r"[^a-z0-9]", "", re.sub(r"\([^()]*\)", "", tidy(text[:_LONGEST_HEADING]).lower()))
 
 
 def title_key(title: str) -> str:

@@ -17,11 +17,14 @@ from broadcaster.registry.source import (
     LONGEST_CELL,
     MOST_CELLS,
     MOST_COLUMNS,
+    MOST_MERGED,
+    MOST_TEXTS,
     Deadline,
     Source,
     cell_too_long,
     damaged,
     password,
+    too_many_parts,
     too_wide,
 )
 
@@ -36,9 +39,10 @@ class Extent:
 
 # ----------------------------------------------------------------------------------------------------------------- xlsx
 
-_ROW = re.compile(rb"""row [^>]*?\br=["'](\d{1,9})["']""")
+_ROW_NUMBER = re.compile(rb"""[^>]{0,300}?\br\s*=\s*["'](\d{1,12})["']""")
 #: A cell beyond column Z or row 99,999; the mark before > is "/" when it holds only a format, which costs nothing.
-_FAR_CELL = re.compile(rb"""\br=["']([A-Z]{2,9})(\d{1,9})["'][^>]*?(/?)>|\br=["']([A-Z])(\d{6,9})["'][^>]*?(/?)>""")
+_FAR_CELL = re.compile(rb"""r\s*=\s*["'](?:([A-Za-z]{2,9})(\d{1,12})|[A-Za-z](\d{6,12}))["'](?:[^>]{0,300}?(/?)>)?""")
+_LONGEST_TAG = 600  # bytes of a cell's tag that are looked at
 _HIDDEN = re.compile(rb"""^[^>]*\shidden=["'](?:1|true)["']""")
 _LONG_ROW = 4 * CHUNK
 _MOST_BYTES_OF_A_CELL = LONGEST_CELL * 6  # each character may be written as &quot;
@@ -46,45 +50,79 @@ _MOST_BYTES_OF_A_CELL = LONGEST_CELL * 6  # each character may be written as &qu
 
 def sheet_extent(source: Source, part: IO[bytes], deadline: Deadline) -> Extent:
     """Look through one part of an xlsx (any: a sheet may lie under any name). Raises `BadInput`."""
-    last_row = far_row = rows = hidden = 0
-    last_column = 26
-    tail = row_rest = b""
+    merged = texts = 0
+    shape = _Shape(source)
     run = 0  # bytes since the last tag began
     while chunk := part.read(CHUNK):
         deadline.check()
-        text = tail + chunk
-        for match in _ROW.finditer(text):
-            last_row = max(last_row, int(match[1]))
-        for match in _FAR_CELL.finditer(text):
-            if not (match[3] or match[6]):
-                last_column = max(last_column, _column_number(match[1] or match[4]))
-                far_row = max(far_row, int(match[2] or match[5]))
-        tail = text[-200:]  # a tag may lie across two chunks; seeing one twice changes nothing
-
-        pieces = chunk.split(b"<")
-        if max(run + len(pieces[0]), *map(len, pieces)) > _MOST_BYTES_OF_A_CELL:
+        merged += chunk.count(b"mergeCell ")
+        texts += chunk.count(b"</si>") + chunk.count(b":si>")
+        if merged > MOST_MERGED:
+            raise too_many_parts(source, "sel gabungan", MOST_MERGED)
+        if texts > MOST_TEXTS:
+            raise too_many_parts(source, "teks berbeda", MOST_TEXTS)
+        first = chunk.find(b"<")
+        if run + (first if first >= 0 else len(chunk)) > _MOST_BYTES_OF_A_CELL or _has_long_text(chunk):
             raise cell_too_long(source)
-        run = len(pieces[-1]) + (run if len(pieces) == 1 else 0)
+        run = len(chunk) - 1 - chunk.rfind(b"<") if first >= 0 else run + len(chunk)
+        shape.see(chunk)
+    shape.end()
+    return Extent(shape.hidden)
 
-        # cells may leave out where they stand: then they are counted
-        *whole, row_rest = (row_rest + chunk.replace(b"<row>", b"<row >")).split(b"row ")
+
+def _has_long_text(chunk: bytes) -> bool:
+    """Whether a stretch twice as long as the longest cell has no tag: it holds one of these blocks whole."""
+    block = _MOST_BYTES_OF_A_CELL + 1
+    return any(chunk.find(b"<", at, at + block) < 0 for at in range(0, len(chunk) - block + 1, block))
+
+
+class _Shape:
+    """The rectangle around the filled cells of one part, chunk by chunk."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.rows, self.columns, self.hidden = 0, 1, 0
+        self._row = 0  # the number of the row before; a row may leave out its own
+        self._started = False
+        self._tail = self._open = b""
+
+    def see(self, chunk: bytes) -> None:
+        text = self._tail + chunk
+        for match in _FAR_CELL.finditer(text):
+            letters, row, far_row, format_only = match.groups()
+            if format_only or (format_only is None and match.end() > len(text) - _LONGEST_TAG):
+                continue  # a tag that lies across two chunks is seen again
+            self.rows = max(self.rows, int(row or far_row))
+            self.columns = max(self.columns, _column_number(letters.upper()) if letters else 26)
+        self._tail = text[-2 * _LONGEST_TAG :]
+        *whole, self._open = (self._open + chunk.replace(b"<row>", b"<row >")).split(b"row ")
         for row in whole:
-            cells = row.count(b"</c>") + row.count(b":c>")
-            rows += 1
-            last_column = max(last_column, cells)
-            hidden += cells > 0 and _HIDDEN.match(row) is not None
-        if len(row_rest) > _LONG_ROW:
-            cells = row_rest.count(b"</c>") + row_rest.count(b":c>")
-            if cells > MOST_COLUMNS or len(row_rest) > 16 * _LONG_ROW:
-                raise too_wide(source, max(last_row, rows), cells)
-            row_rest = row_rest if cells else row_rest[-200:]  # texts and pictures have no rows
-    cells = row_rest.count(b"</c>") + row_rest.count(b":c>")
-    hidden += cells > 0 and _HIDDEN.match(row_rest) is not None
-    last_column = max(last_column, cells)
-    height = far_row if far_row > 99_999 else min(max(last_row, rows), 99_999)
-    if height * last_column > MOST_CELLS or last_column > MOST_COLUMNS:
-        raise too_wide(source, height, last_column)
-    return Extent(hidden)
+            self._close(row)
+        if len(self._open) > _LONG_ROW:
+            cells = _cells_in(self._open)
+            if cells > MOST_COLUMNS or len(self._open) > 16 * _LONG_ROW:
+                raise too_wide(self.source, max(self._row + 1, 1), cells)
+            self._open = self._open if cells else self._open[-_LONGEST_TAG:]  # texts and pictures have no rows
+
+    def _close(self, row: bytes) -> None:
+        """What stands between the beginnings of two rows; cells may leave out where they stand, then they are counted."""
+        if not self._started:  # nothing before the first row is a row
+            self._started = True
+            return
+        number = _ROW_NUMBER.match(row)
+        self._row = int(number[1]) if number else self._row + 1
+        if cells := _cells_in(row):
+            self.rows, self.columns = max(self.rows, self._row), max(self.columns, cells)
+            self.hidden += _HIDDEN.match(row) is not None
+
+    def end(self) -> None:
+        self._close(self._open)
+        if self.rows * self.columns > MOST_CELLS or self.columns > MOST_COLUMNS:
+            raise too_wide(self.source, self.rows, self.columns)
+
+
+def _cells_in(row: bytes) -> int:
+    return row.count(b"</c>") + row.count(b":c>")
 
 
 def _column_number(letters: bytes) -> int:
@@ -137,7 +175,6 @@ def _unescaped(text: str) -> str:
 _TABLE = "urn:oasis:names:tc:opendocument:xmlns:table:1.0 "
 _OFFICE = "urn:oasis:names:tc:opendocument:xmlns:office:1.0 "
 _CELLS = frozenset({f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"})
-_MOST_MERGED = 100_000
 
 
 def ods_extents(source: Source, content: IO[bytes], deadline: Deadline) -> dict[str, Extent]:
@@ -163,6 +200,7 @@ class _OdsLook:
         self.tables: dict[str, Extent] = {}
         self.table = Extent()
         self.row = self.rows = self.columns = 0  # of this table: at this row, last filled row, widest
+        self.cells = 0  # of the tables before it: the library opens all of them at once
         self.column = self.filled_to = self.letters = 0
         self.repeat = self.cell_repeat = 1
         self.invisible = self.has_value = False
@@ -173,7 +211,9 @@ class _OdsLook:
             self.has_value = f"{_OFFICE}value-type" in told
             self.letters = 0
             spans = int(told.get(f"{_TABLE}number-rows-spanned", 1))
-            if spans > 1 and len(self.table.merged) < _MOST_MERGED:
+            if spans > 1:
+                if len(self.table.merged) >= MOST_MERGED:
+                    raise too_many_parts(self.source, "sel gabungan", MOST_MERGED)
                 self.table.merged.append((self.row + 1, self.column, spans))
         elif name == f"{_TABLE}table-row":
             self.repeat = int(told.get(f"{_TABLE}number-rows-repeated", 1))
@@ -181,6 +221,7 @@ class _OdsLook:
             self.invisible = told.get(f"{_TABLE}visibility", "visible") != "visible"
         elif name == f"{_TABLE}table":
             self.table = self.tables.setdefault(told.get(f"{_TABLE}name", ""), Extent())
+            self.cells += self.rows * self.columns
             self.row = self.rows = self.columns = 0
 
     def text(self, text: str) -> None:
@@ -201,7 +242,7 @@ class _OdsLook:
             if self.filled_to:
                 self.rows, self.columns = self.row, max(self.columns, self.filled_to)
                 self.table.hidden += self.repeat if self.invisible else 0
-                if self.rows * self.columns > MOST_CELLS or self.columns > MOST_COLUMNS:
+                if self.cells + self.rows * self.columns > MOST_CELLS or self.columns > MOST_COLUMNS:
                     raise too_wide(self.source, self.rows, self.columns)
 
     def doctype(self, *_told: object) -> None:

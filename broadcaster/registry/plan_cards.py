@@ -156,20 +156,25 @@ class _Cards:
                 continue
             about = kind_of(self._child.birth, row.events, self._child.cards, self._today)
             assert about is not None, "an event outside a card's ages was found impossible"
-            new, clashes = advance(self.card(about), row.events, confirmed=confirmed)
-            self._clashed(position, about, clashes, confirmed=confirmed)
-            if new:
+            card = self.card(about)
+            before = (card.status, card.since)
+            new, clashes = advance(card, row.events, confirmed=confirmed)
+            self._clashed(position, about, clashes)
+            # a card that started anew may come through a step of its first life on the same day: that event stands already
+            fresh = [event for event in new if (event.status, event.on) not in card.recorded]
+            if fresh or before != (card.status, card.since):
+                card.recorded.update((event.status, event.on) for event in fresh)
                 self._plan.rise(position, "changed")
-                self._keep(about, new)
+                self._keep(about, fresh)
 
     def _step(self, position: int) -> tuple[object, ...]:
         """Rows about one child are taken in the order of a card's life, not of the sheet."""
         return tuple((_PLACE[event.status], event.on, event.dated) for event in self._rows[position].events)
 
-    def _clashed(self, position: int, about: CardKind, clashes: Sequence[Clash], *, confirmed: bool) -> None:
+    def _clashed(self, position: int, about: CardKind, clashes: Sequence[Clash]) -> None:
         number = self._rows[position].number
         for clash in clashes:
-            if not confirmed or clash.back_to is None:
+            if clash.code != "turned_back":
                 self._plan.conflicts.append(conflict(clash.code, number, **clash.parts))
                 continue
             self._plan.problems.append(_turned_back(number, clash))
@@ -189,10 +194,7 @@ class _Cards:
             made.events.extend(new)
         elif card_id is not None:
             self._plan.moved_cards[card_id] = self._child.cards[about]
-            recorded = self._child.cards[about].recorded
-            fresh = [event for event in new if (event.status, event.on) not in recorded]
-            recorded.update((event.status, event.on) for event in fresh)
-            self._plan.events += [(card_id, event) for event in fresh]
+            self._plan.events += [(card_id, event) for event in new]
             self._plan.touched.add(self._child.household)
 
 

@@ -102,6 +102,8 @@ EVENTS: dict[str, str] = {
 PHONES: dict[str, str] = {f"phone_{code}": sentence for code, sentence in PHONE_PROBLEMS.items()} | {
     "phone_landline": "Ini nomor telepon rumah atau kantor, tidak dapat menerima WA atau SMS; isi nomor HP orang tua.",
     "phone_foreign": "Ini nomor luar negeri, tidak dikirimi pesan; isi nomor HP Indonesia.",
+    "phone_id_number": "Ini 16 angka seperti NIK atau nomor KK, bukan nomor HP; isi nomor HP orang tua.",
+    "phone_date": "Sel ini berisi tanggal, bukan nomor telepon; isi nomor HP orang tua.",
     "phone_everywhere": "Nomor ini tertulis di {count} baris, jadi bukan nomor keluarga ini; tidak dipakai. Isi nomor HP orang"
     " tua atau kosongkan.",
 }

@@ -93,7 +93,7 @@ class _Reading:
             )
             if not told:
                 self.say("control_characters", field, text)
-        return text
+        return text.lstrip("+- ")  # a dash before a name is a list's, and would make a formula of it elsewhere
 
     def heading(self, field: str) -> str:
         return self.checks.columns.written.get(field, "")

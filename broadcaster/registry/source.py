@@ -20,6 +20,8 @@ CHUNK = 1 << 20
 #: A spreadsheet library needs 32 bytes for each cell of the rectangle around the filled ones: 320 MB.
 MOST_CELLS = 10_000_000
 MOST_COLUMNS = 16_384  # what a sheet of Excel has
+MOST_MERGED = 300_000  # merged cells of a sheet
+MOST_TEXTS = 5_000_000  # different texts in a workbook
 LONGEST_CELL = 32_767  # characters; what a cell of Excel holds
 _CHECK_TIME_EVERY = 500  # rows
 
@@ -134,4 +136,11 @@ def cell_too_long(source: Source, row: int | None = None, perhaps: str = "") -> 
         f"{source.name}: ada sel{where} yang berisi lebih dari {LONGEST_CELL} huruf{perhaps}; kosongkan atau persingkat sel itu,"
         " lalu impor lagi.",
         code="cell_too_long",
+    )
+
+
+def too_many_parts(source: Source, what: str, most: int) -> BadInput:
+    return BadInput(
+        f"{source.name}: ada lebih dari {most} {what}; salin isinya ke lembar baru tanpa format, lalu impor lagi.",
+        code="too_large",
     )

@@ -201,7 +201,8 @@ CASES = (
     Case("dua_kolom_nik.csv", "two columns for one field, one of them better", text([
         [*HEADINGS, "NIK Anak"], [*files.child(number="17"), NIK]]), "-:column_twice"),
     Case("dua_kolom_hp.xlsx", "two phone columns, a bad number beside a good one", writers.xlsx(("Data", [
-        [*HEADINGS, "No WA"], [*files.child(phone="0812"), "081234567890"]])), "2:phone_too_short"),
+        [*HEADINGS, "No WA"], [*files.child(phone="0812"), "081234567890"], [*files.child(2, family=2, phone="081234567891"), "x1"]])),
+        "2:phone_too_short 3:phone_letters"),
     Case("kirim_ulang.xlsx", "a corrected list of findings comes back", book(
         [*files.child(), 7, "DITOLAK", "NIK", "NIK kosong.", "Isi 16 angka NIK."],
         headings=[*HEADINGS, "Baris Asal", "Tingkat Temuan", "Kolom Temuan", "Alasan Temuan", "Saran Perbaikan"]), ""),
