@@ -44,8 +44,13 @@ _CHILDREN = ("RIZKI PRATAMA", "AISYAH PUTRI", "MUHAMMAD FADLI", "YOHANA", "BAGAS
 class Plan:
     """How many messages each lane gets; every message goes to a household of its own. `waiting`: rows due behind them."""
 
-    lanes: dict[str, int]
+    shares: tuple[tuple[str, int], ...]
     waiting: int = 0
+
+    @property
+    def lanes(self) -> dict[str, int]:
+        """Channel -> how many messages."""
+        return dict(self.shares)
 
 
 def environment(folder: Path, sink: str, database_url: str = "") -> dict[str, str]:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,6 +88,7 @@ def postgres() -> Iterator[str | None]:
         command = [str(binaries / "postgres"), "-D", str(folder / "data"), *(w for o in options for w in ("-c", o))]
         with _process(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **as_user):
             _wait(port)
+            _wait_for_postgres(port)
             yield f"postgresql+psycopg://broadcaster@127.0.0.1:{port}"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -134,6 +136,21 @@ def _wait(port: int) -> None:
             socket.create_connection(("127.0.0.1", port), 1).close()
             return
         except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def _wait_for_postgres(port: int) -> None:
+    """It takes connections a moment before it serves them."""
+    import psycopg
+
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            psycopg.connect(f"postgresql://broadcaster@127.0.0.1:{port}/postgres").close()
+            return
+        except psycopg.OperationalError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)

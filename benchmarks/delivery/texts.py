@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from benchmarks.delivery.seed import STEP, address_of
 from broadcaster.channels.protocol import Button, Outgoing
@@ -25,4 +24,4 @@ def outgoing(channel: ChannelKind, first: int, count: int) -> Iterator[Outgoing]
     filled = render(version, channel, SAMPLE_VALUES)
     text = Outgoing("", "", filled.text, filled.buttons, filled.content_sid, filled.content_variables)
     for number in range(first, first + count):
-        yield replace(text, reference=f"0a1b2c3d-{number}", address=address_of(number, channel))
+        yield text._replace(reference=f"0a1b2c3d-{number}", address=address_of(number, channel))

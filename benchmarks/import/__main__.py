@@ -9,13 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median as _median
 from typing import Any
 
 from broadcaster.office.service import load_defaults
@@ -28,6 +28,8 @@ from broadcaster.storage.sealed import Sealer
 from . import district, naive
 
 NOW = datetime(2026, 10, 5, 1, 0, tzinfo=UTC)
+#: The first decides: another program on the machine lengthens a run, not the work that it is.
+CLOCKS = ("cpu_seconds", "seconds")
 MOST_MB, LEAST_TIMES, MOST_GROWTH = 600, 4.0, 1.25
 
 
@@ -45,19 +47,21 @@ def main() -> int:
         # each way twice, in turns, so that a slow moment of the machine hits both
         pairs = [(_run("ours", beside), _run("naive", beside)) for _ in range(arguments.repeat)]
         whole = _run("ours", large)
-    ours, plain = ([statistics.median(pair[side]["seconds"] for pair in pairs)] for side in (0, 1))
-    times = plain[0] / ours[0]
-    growth = (whole["seconds"] / whole["rows"]) / (
-        statistics.median(one["seconds"] for one in smalls) / smalls[0]["rows"]
-    )
-    _line("ours", smalls[-1])
-    _line("ours", pairs[-1][0])
-    _line("naive", pairs[-1][1])
-    _line("ours", whole)
+    for way, one in (("ours", smalls[-1]), ("ours", pairs[-1][0]), ("naive", pairs[-1][1]), ("ours", whole)):
+        _line(way, one)
+    times = {clock: _median([naive_[clock] / ours[clock] for ours, naive_ in pairs]) for clock in CLOCKS}
+    growth = {
+        clock: whole[clock] / whole["rows"] / _median([one[clock] / one["rows"] for one in smalls]) for clock in CLOCKS
+    }
     checks = [
-        (f"{times:.1f} times the naive way at {arguments.beside:,} rows", times >= LEAST_TIMES, f"at least {LEAST_TIMES:g}"),
-        (f"a row of {arguments.rows:,} costs {growth:.2f} of a row of {arguments.small:,}", growth <= MOST_GROWTH,
-         f"at most {MOST_GROWTH:g}"),
+        (
+            f"{_both(times)} times the naive way at {arguments.beside:,} rows",
+            times[CLOCKS[0]] >= LEAST_TIMES, f"at least {LEAST_TIMES:g}",
+        ),
+        (
+            f"a row of {arguments.rows:,} costs {_both(growth)} of a row of {arguments.small:,}",
+            growth[CLOCKS[0]] <= MOST_GROWTH, f"at most {MOST_GROWTH:g}",
+        ),
         (f"peak memory {whole['peak_mb']} MB at {arguments.rows:,} rows", whole["peak_mb"] < MOST_MB, f"under {MOST_MB}"),
     ]  # fmt: skip
     for sentence, good, goal in checks:
@@ -83,10 +87,19 @@ def measure(way: str, path: Path) -> dict[str, Any]:
         seconds = time.perf_counter() - began
         found = {
             "rows": rows, "seconds": seconds, "cpu_seconds": time.process_time() - cpu,
-            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            "peak_mb": _peak_mb(),
         }  # fmt: skip
         db.close()
         return found
+
+
+def _peak_mb() -> int:
+    """The most memory this program had. Linux: of the program alone; `getrusage` also counts who started it."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) // 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def _file(folder: Path, rows: int) -> Path:
@@ -100,6 +113,10 @@ def _run(way: str, path: Path) -> dict[str, Any]:
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def _both(ratio: dict[str, float]) -> str:
+    return f"{ratio['cpu_seconds']:.2f} (by the wall clock {ratio['seconds']:.2f})"
 
 
 def _line(way: str, one: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ missing where receipts prove nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,7 @@ from broadcaster.domain.message import AttemptState, ChannelKind, Status
 from broadcaster.outbox.service import NewMessage, enqueue
 from broadcaster.storage.database import Database
 from broadcaster.storage.sealed import Sealer
-from broadcaster.storage.tables import Attempt, Campaign, Cohort, Message
+from broadcaster.storage.tables import Attempt, Campaign, Cohort, Message, MessageChild
 
 #: Where a receipt that stays away says something. Telegram sends none, and those of SMS in Indonesia prove little.
 TRUSTED_RECEIPTS = frozenset({ChannelKind.WHATSAPP})
@@ -136,8 +136,11 @@ def _next_channel(session: Session, sealer: Sealer, context: Context, message: M
     cohort = session.get_one(Cohort, message.cohort_id)
     taken = taken_addresses(session, cohort, step.message)
     due = context.table.next_open(context.now)
+    # only the cards that this message spoke about: a family it was merged with meanwhile has its own message about its own
+    cards = set(session.exec(select(MessageChild.card_id).where(MessageChild.message_id == message.id)))
     found = [
-        message_for(sealer, context, cohort, step, family, taken, due=due, first_hop=message.hop + 1, follows=why)
+        message_for(sealer, context, cohort, step, about, taken, due=due, first_hop=message.hop + 1, follows=why)
         for family in families_of(session, cohort, [message.household_id or 0], context.now, context.today)
+        if (about := replace(family, children=tuple(child for child in family.children if child[1] in cards))).children
     ]
     return [one for one in found if one is not None]

@@ -20,7 +20,7 @@ from broadcaster.office.queries import timetable
 from broadcaster.outbox.rules import address_key, dedupe_key
 from broadcaster.outbox.service import NewMessage
 from broadcaster.storage.sealed import Sealer
-from broadcaster.storage.tables import Campaign, Cohort, Message, Sender
+from broadcaster.storage.tables import Campaign, Cohort, Household, Message, Sender
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,15 @@ def context_of(session: Session, name: str, now: datetime, zone: ZoneInfo) -> Co
 
 
 def taken_addresses(session: Session, cohort: Cohort, step: str) -> dict[bytes, int]:
-    """Which household has which address in this step: one telephone gets a step once, the next family goes elsewhere."""
+    """Which household has which address in this step: one telephone gets a step once, the next family goes elsewhere.
+
+    A household that was merged meanwhile has it under the one it was merged into.
+    """
+    merged = dict(
+        session.exec(select(Household.id, Household.alias_of).where(col(Household.alias_of).is_not(None))).all()
+    )
     return {
-        blind: household or 0
+        blind: merged.get(household) or household or 0
         for blind, household in session.exec(
             select(Message.address_blind, Message.household_id).where(
                 Message.cohort_id == cohort.id, Message.step == step

@@ -6,9 +6,10 @@ A new channel is one file here, one line in `app.py`, and the contract tests tha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from types import MappingProxyType
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from broadcaster.domain.message import AttemptState, ChannelKind
 
@@ -33,8 +34,7 @@ class Button:
     intent: str
 
 
-@dataclass(frozen=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One text, ready to leave. `reference` comes back in the receipt address or in the buttons' data."""
 
     reference: str
@@ -42,7 +42,7 @@ class Outgoing:
     text: str
     buttons: tuple[Button, ...] = ()
     content_sid: str = ""  # WhatsApp: the approved template; empty = free text inside the 24 hour window
-    content_variables: Mapping[str, str] = field(default_factory=dict)
+    content_variables: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Telegram through python-telegram-bot's `Bot`, on our own transport.
 
-The library hides the HTTP status behind its exceptions, and some of them mean both "refused" and "nobody knows" (a
-`BadRequest` is a `NetworkError`). So an answer is classified where it still is an answer, in the request object below,
-and travels to `send` inside an exception of the library's own tree, which it lets through untouched.
+The library makes the request; we read the answer. It would hide the HTTP status behind its exceptions, some of which mean both
+"refused" and "nobody knows" (a `BadRequest` is a `NetworkError`), and it makes an object of a hundred attributes of a message of
+which we need one number. So the request object below keeps what came, and `send` classifies it.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ import hmac
 import json
 import logging
 from collections.abc import Sequence
-from typing import Any, cast
-from urllib.parse import urlencode
+from contextvars import ContextVar
+from typing import Any
 
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
-from telegram.error import TelegramError
+from telegram import Bot
 from telegram.request import BaseRequest, RequestData
 
 from broadcaster.channels import telegram_events
-from broadcaster.channels.http import HttpAnswer, NothingSent, Transport, TransportError
+from broadcaster.channels.http import HttpAnswer, NothingSent, Transport, TransportError, form
 from broadcaster.channels.protocol import (
     Accepted,
     Answer,
@@ -72,21 +71,8 @@ class TelegramChannel:
 
     async def send(self, outgoing: Outgoing) -> Answer:
         """Send once, as plain text without link previews, with the buttons below each other."""
-        try:
-            message = await self._bot.send_message(
-                chat_id=outgoing.address,
-                text=outgoing.text,
-                reply_markup=_keyboard(outgoing),
-                link_preview_options=LinkPreviewOptions(is_disabled=True),
-            )
-            number = message.message_id
-        except _Answered as answered:
-            return answered.answer
-        except Exception as error:  # it was a 2xx, and the library could not make a message of it
-            return Unknown(f"unreadable 2xx: {type(error).__name__}")
-        if not isinstance(number, int) or isinstance(number, bool):
-            return Unknown("2xx without a message id")
-        return Accepted(provider_id(self._token, outgoing.address, number))
+        await self._bot.send_message(outgoing.address, outgoing.text, api_kwargs=_extras(outgoing))
+        return _read(_came_to.get(), self._token, outgoing.address)
 
     def verify(self, request: WebhookRequest) -> None:
         """Compares the secret header; without a secret in the settings every call is refused."""
@@ -120,21 +106,21 @@ class TelegramPoller:
         After an empty answer the cursor is empty again: nothing unconfirmed is left then, and Telegram may begin its
         numbers anew (at a random place, even a lower one) after a week of silence.
         """
-        form: dict[str, object] = {
-            "timeout": 0, "limit": _UPDATES_PER_POLL, "allowed_updates": json.dumps(ALLOWED_UPDATES),
+        wanted = {
+            "timeout": "0", "limit": str(_UPDATES_PER_POLL), "allowed_updates": json.dumps(ALLOWED_UPDATES),
         }  # fmt: skip
         if cursor:
-            form["offset"] = cursor
-        updates = await self._get_updates(form)
+            wanted["offset"] = cursor
+        updates = await self._get_updates(wanted)
         if not updates:
             return (), ""
         events = [telegram_events.of_update(update) for update in updates]
         await self._stop_spinners(updates)
         return events, str(max(telegram_events.update_id(update) for update in updates) + 1)
 
-    async def _get_updates(self, form: dict[str, object]) -> list[dict[str, Any]]:
+    async def _get_updates(self, wanted: dict[str, str]) -> list[dict[str, Any]]:
         try:
-            answer = await self._call("getUpdates", form)
+            answer = await self._call("getUpdates", wanted)
         except TransportError as error:
             raise PollFailed(f"Telegram did not answer: {error}") from error
         if answer.status == 409:
@@ -149,12 +135,12 @@ class TelegramPoller:
         """Tell the phones that their presses arrived. A failure leaves a small clock turning there, nothing more."""
         presses = [update["callback_query"] for update in updates if isinstance(update.get("callback_query"), dict)]
         await asyncio.gather(
-            *(self._call("answerCallbackQuery", {"callback_query_id": press.get("id", "")}) for press in presses),
+            *(self._call("answerCallbackQuery", {"callback_query_id": str(press.get("id", ""))}) for press in presses),
             return_exceptions=True,
         )
 
-    async def _call(self, method: str, form: dict[str, object]) -> HttpAnswer:
-        return await self._transport.request("POST", f"{self._url}/{method}", _FORM, urlencode(form).encode())
+    async def _call(self, method: str, parameters: dict[str, str]) -> HttpAnswer:
+        return await self._transport.request("POST", f"{self._url}/{method}", _FORM, form(parameters))
 
 
 def provider_id(token: str, chat_id: str, message_id: int) -> str:
@@ -186,16 +172,8 @@ def read_refusal(answer: HttpAnswer) -> Answer:
     return Rejected(str(answer.status))
 
 
-class _Answered(TelegramError):
-    """Carries what the call came to through the library."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(type(answer).__name__)
-        self.answer = answer
-
-
 class _Request(BaseRequest):
-    """The library's request object on our transport."""
+    """The library's request object on our transport. What a call came to is left in `_came_to`, for `send` in the same task."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -213,39 +191,54 @@ class _Request(BaseRequest):
     async def do_request(
         self, url: str, method: str, request_data: RequestData | None = None, *_timeouts: Any, **_more: Any
     ) -> tuple[int, bytes]:
-        """One call. Whatever is not a 2xx ends in `_Answered`; the timeouts are the transport's own."""
-        body = request_data.url_encoded_parameters().encode() if request_data else b""
+        """One call; the timeouts are the transport's own."""
+        body = form(request_data.json_parameters) if request_data else b""
         try:
-            answer = await self._transport.request(method, url, _FORM, body)
-        except NothingSent as error:
-            raise _Answered(Deferred(error.code)) from error
+            _came_to.set(await self._transport.request(method, url, _FORM, body))
         except TransportError as error:
-            raise _Answered(Unknown(str(error))) from error
-        if not 200 <= answer.status < 300:
-            raise _Answered(read_refusal(answer))
-        return answer.status, answer.body
+            _came_to.set(error)
+        return 200, b""
 
     @staticmethod
-    def parse_json_payload(payload: bytes) -> dict[str, Any]:
-        """As the library's, but it does not log the payload: it holds names and texts."""
-        try:
-            return cast("dict[str, Any]", json.loads(payload))
-        except ValueError as error:
-            raise _Answered(Unknown("2xx that is not JSON")) from error
+    def parse_json_payload(_payload: bytes) -> dict[str, Any]:
+        """For the library every call is done and has nothing to show, which it takes a `true` for."""
+        return {"result": True}
 
 
+_came_to: ContextVar[HttpAnswer | TransportError] = ContextVar("came_to")
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
-def _keyboard(outgoing: Outgoing) -> InlineKeyboardMarkup | None:
-    if not outgoing.buttons:
-        return None
-    return InlineKeyboardMarkup(
-        [
-            [InlineKeyboardButton(button.title, callback_data=f"{button.intent}:{outgoing.reference}")]
+_NO_PREVIEW = '{"is_disabled": true}'
+
+
+def _extras(outgoing: Outgoing) -> dict[str, str]:
+    """Parameters as the API takes them: the library's objects for them cost as much as the rest of the call."""
+    extras = {"link_preview_options": _NO_PREVIEW}
+    if outgoing.buttons:
+        rows = [
+            [{"text": button.title, "callback_data": f"{button.intent}:{outgoing.reference}"}]
             for button in outgoing.buttons
         ]
-    )
+        extras["reply_markup"] = json.dumps({"inline_keyboard": rows})
+    return extras
+
+
+def _read(came_to: HttpAnswer | TransportError, token: str, chat: str) -> Answer:
+    match came_to:
+        case NothingSent():
+            return Deferred(came_to.code)
+        case TransportError():
+            return Unknown(str(came_to))
+    if not 200 <= came_to.status < 300:
+        return read_refusal(came_to)
+    try:
+        number = json.loads(came_to.body)["result"]["message_id"]
+    except (ValueError, KeyError, TypeError) as error:
+        return Unknown(f"unreadable 2xx: {type(error).__name__}")
+    if not isinstance(number, int) or isinstance(number, bool):
+        return Unknown("2xx without a message id")
+    return Accepted(provider_id(token, chat, number))
 
 
 def _kind(table: Sequence[tuple[str, str]], description: str) -> str:

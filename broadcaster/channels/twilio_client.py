@@ -13,6 +13,7 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -21,7 +22,7 @@ from twilio.http import AsyncHttpClient  # type: ignore[import-untyped]
 from twilio.http.response import Response  # type: ignore[import-untyped]
 from twilio.rest import Client  # type: ignore[import-untyped]
 
-from broadcaster.channels.http import HttpAnswer, Transport
+from broadcaster.channels.http import HttpAnswer, Transport, form
 from broadcaster.channels.protocol import Answer, Deferred, Rejected, Unknown
 
 #: 63038 is the account's cap over a rolling day; asking again sooner only fails again.
@@ -134,13 +135,14 @@ def _body(data: Mapping[str, object] | None, content_type: str) -> bytes | None:
         return None
     if content_type == "application/json":
         return json.dumps(data, ensure_ascii=False).encode()
-    return urlencode(data, doseq=True).encode()
+    return form({name: value if isinstance(value, list) else str(value) for name, value in data.items()})
 
 
 def _seconds(header: str) -> float | None:
     return float(header) if header.isdecimal() else None
 
 
+@lru_cache(maxsize=8)  # many answers a second say the same second
 def _moment(header: str) -> datetime | None:
     try:
         return parsedate_to_datetime(header).astimezone(UTC)

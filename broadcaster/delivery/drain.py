@@ -49,11 +49,15 @@ _MOST_AT_ONCE = 100
 _MOST_AT_ONCE_FAST = 200
 _FAST = 400.0  # texts a second
 _LATE_S = 0.01
-#: What drivers of either database raise when the database, not the statement, is at fault (names of PEP 249).
-_DATABASE_TROUBLE = frozenset({"OperationalError", "InterfaceError"})
+#: What a late loop may make up: intents this many seconds behind their slots, by calls that follow one another this much faster
+#: than the lane's pace. That is a share (`lease.USED_OF_PACE`) of the configured one, which is still not exceeded.
+_BEHIND_S = 0.25
+_CATCH_UP = 1.015
 _FRESH_S = INTENT_FRESH.total_seconds()
+_RENEW_S = 1.0  # between two signs of life of a lane, and between two readings of the timetable
+_GARBAGE = 20_000  # new objects between two looks; a few megabytes at most
 _SHORT_S = 0.05  # a wait that need not be woken by a stop
-_MOST_CHATS = 1000  # remembered; then those whose second is over are forgotten
+_MOST_CHATS = 1000  # remembered; at more, those whose second is over are forgotten
 
 log = structlog.get_logger()
 
@@ -94,7 +98,7 @@ async def drain(sending: Sending, sender_id: int, stop: asyncio.Event) -> Draine
     """Send what is due on this lane until nothing is, or `stop` is set; calls under way are always waited for."""
     loop = asyncio.get_running_loop()
     done = Drained()
-    _what_is_loaded_stays()
+    _rarely_look_for_garbage()
     lane = await loop.run_in_executor(
         sending.writer, take_lane, sending.db, sender_id, sending.holder, sending.clock.now()
     )
@@ -112,10 +116,11 @@ async def drain(sending: Sending, sender_id: int, stop: asyncio.Event) -> Draine
 
 
 @lru_cache(maxsize=1)
-def _what_is_loaded_stays() -> None:
-    """The modules loaded by a process's first drain live as long as it: looking through them for garbage, again and again as
-    texts come and go, took a fifth of a drain's time."""
+def _rarely_look_for_garbage() -> None:
+    """Once a process. What it has loaded by its first drain lives as long as it, and of what a text leaves behind hardly
+    anything needs the collector: looking through all of it, again and again as texts come and go, took a fifth of a drain."""
     gc.freeze()
+    gc.set_threshold(_GARBAGE, 10, 10)
 
 
 @dataclass(frozen=True)
@@ -136,11 +141,14 @@ class _Run:
         self.journal = Journal(self._commit, sending.writer, self._broken)
         self.timetable = self._timetable()
         self.rules = self._rules(sending.clock.now())
+        self.renew_at = time.monotonic() + _RENEW_S
         self.rows: deque[Ready] = deque()
         self.held: list[tuple[float, int, Ready]] = []  # for a chat that got a text a moment ago: until when, its row
         self.next_slot = 0.0  # monotonic; nothing begins before its slot
         self.next_call = 0.0  # monotonic; the same for the calls themselves
+        self.turns = asyncio.Lock()
         self.chats: dict[bytes, float] = {}  # monotonic time at which a chat may get its next text
+        self.most_chats = _MOST_CHATS
         with sending.db.read() as session:
             self.instance = instance_id(session)
 
@@ -192,18 +200,20 @@ class _Run:
         return _Batch(ready, leased.first_slot, found=len(leased.rows))
 
     def _lease(self) -> Lease:
-        """Renew the lane, read the rules again and lease. Runs in the writer thread."""
+        """Lease the next rows; now and then renew the lane and read the timetable again. Runs in the writer thread."""
         sending, now = self.sending, self.sending.clock.now()
-        lane = take_lane(sending.db, self.lane.sender_id, sending.holder, now)
-        if lane is None or lane.epoch != self.lane.epoch:
-            return Lease([], now)
-        self.timetable = self._timetable()
+        if time.monotonic() >= self.renew_at:
+            lane = take_lane(sending.db, self.lane.sender_id, sending.holder, now)
+            if lane is None or lane.epoch != self.lane.epoch:
+                return Lease([], now)
+            self.timetable = self._timetable()
+            self.renew_at = time.monotonic() + _RENEW_S
         self.rules = self._rules(now)
         leased = lease(
             sending.db,
             self.lane,
             now,
-            campaigns=self.rules.open_now or lane.channel is ChannelKind.VILLAGE_LIST,
+            campaigns=self.rules.open_now or self.lane.channel is ChannelKind.VILLAGE_LIST,
             room=max(1, int(self.lane.pace)),
         )
         if leased.rows:
@@ -264,11 +274,11 @@ class _Run:
             pass
 
     def _due(self, most: int) -> list[Ready]:
-        """At most so many rows whose slots have come. A late loop does not catch up by sending faster."""
+        """At most so many rows whose slots have come. What was missed longer ago than `_BEHIND_S` is not made up."""
         now, gap = time.monotonic(), 1 / self.lane.pace
         chosen: list[Ready] = []
         while len(chosen) < most:
-            slot = max(self.next_slot, now - _LATE_S)
+            slot = max(self.next_slot, now - _BEHIND_S)
             if slot > now:
                 break
             ready = self._next_row(now)
@@ -289,8 +299,9 @@ class _Run:
                 return ready
             at = max(now, self.chats.get(ready.row.address_blind, 0.0))
             self.chats[ready.row.address_blind] = at + gap
-            if len(self.chats) > _MOST_CHATS:
+            if len(self.chats) > self.most_chats:
                 self.chats = {blind: moment for blind, moment in self.chats.items() if moment > now}
+                self.most_chats = max(_MOST_CHATS, 2 * len(self.chats))
             if at <= now:
                 return ready
             heapq.heappush(self.held, (at, ready.row.id, ready))
@@ -298,9 +309,10 @@ class _Run:
 
     async def _send(self, ready: Ready, opened: Opened, opened_at: datetime, opened_boot: float) -> None:
         try:
-            wait = self._own_moment()
-            if wait > 0:
-                await asyncio.sleep(wait)
+            if self.turns.locked() or self.next_call > time.monotonic():
+                await self._own_moment()
+            else:
+                self._take_moment()
             begun = time.monotonic()
             answer = await self._call(ready, opened, opened_at, opened_boot)
             self.took.append(time.monotonic() - begun)
@@ -320,12 +332,19 @@ class _Run:
             log.error("a channel raised", channel=str(self.lane.channel), error=repr(error)[:200])
             return Unknown(f"channel raised {type(error).__name__}")
 
-    def _own_moment(self) -> float:
-        """Seconds until this call's turn: intents are committed in groups, and a slow commit must not make a burst of calls."""
-        now = time.monotonic()
-        at = max(self.next_call, now - _LATE_S)
-        self.next_call = at + 1 / self.lane.pace
-        return at - now
+    async def _own_moment(self) -> None:
+        """Wait for this call's turn: intents are committed in groups, and a slow commit must not make a burst of calls.
+
+        One after the other: moments given out beforehand would all have come at once after this process was held up.
+        """
+        async with self.turns:
+            wait = self.next_call - time.monotonic()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            self._take_moment()
+
+    def _take_moment(self) -> None:
+        self.next_call = max(self.next_call, time.monotonic() - _LATE_S) + 1 / (self.lane.pace * _CATCH_UP)
 
     def _commit(self, answered: Sequence[Answered], wanted: Sequence[Wanted]) -> list[Opened | Stopped]:
         now = self.sending.clock.now()
@@ -343,9 +362,6 @@ class _Run:
             return commit_intents(sql, self.lane, wanted, rules, now)
 
     def _broken(self, wanted: Wanted, error: Exception) -> Stopped:
-        if any(kind.__name__ in _DATABASE_TROUBLE for kind in type(error).__mro__):
-            # a deadlock, a lost connection: nothing is wrong with the row; its lease ends and it is planned again
-            return Stopped(wanted.message_id, None, "database_trouble")
         reason = f"error:{type(error).__name__}"
         if is_away(error):
             return Stopped(wanted.message_id, None, reason)  # nothing is wrong with the row: its lease ends by itself

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import structlog
 
@@ -22,8 +23,7 @@ from broadcaster.storage.database import Database
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True)
-class Ready:
+class Ready(NamedTuple):
     """A row and what it will say. `outgoing` has no reference yet: the attempt's id comes with the intent."""
 
     row: Leased
@@ -55,7 +55,15 @@ class NotReady:
 def prepare(db: Database, channel: ChannelKind, rows: Sequence[Leased], today: date) -> list[Ready | NotReady]:
     """One answer per row, in order. Reads in bulk; a row that fails, fails alone."""
     fresh = [row for row in rows if row.sealed_body is None]
-    values = _values(db, [row.id for row in fresh], today)
+    values = _values(
+        db,
+        {
+            row.id: (row.household_id, b"" if channel is ChannelKind.VILLAGE_LIST else row.address_blind)
+            for row in fresh
+            if row.household_id is not None
+        },
+        today,
+    )
     with db.read() as session:
         ids = {row.template_version_id for row in fresh if row.template_version_id is not None}
         templates = versions(session, ids) if ids else {}
@@ -98,15 +106,15 @@ def prepare(db: Database, channel: ChannelKind, rows: Sequence[Leased], today: d
     return ready
 
 
-def _values(db: Database, message_ids: Sequence[int], today: date) -> dict[int, Values]:
+def _values(db: Database, written_to: Mapping[int, tuple[int, bytes]], today: date) -> dict[int, Values]:
     """What the texts are filled with; families of which something does not open are left out, and fail as rows do."""
-    if not message_ids:
+    if not written_to:
         return {}
     try:
         with db.read() as session:
-            return values_for(session, db.sealer, message_ids, today)
+            return values_for(session, db.sealer, written_to, today)
     except BroadcasterError as error:
-        if len(message_ids) == 1:
-            log.error("a family's values do not open", message=message_ids[0], code=error.code)
+        if len(written_to) == 1:
+            log.error("a family's values do not open", message=next(iter(written_to)), code=error.code)
             return {}
-    return {key: value for one in message_ids for key, value in _values(db, [one], today).items()}
+    return {key: value for one, to in written_to.items() for key, value in _values(db, {one: to}, today).items()}

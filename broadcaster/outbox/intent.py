@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from broadcaster.domain.message import Status
 from broadcaster.outbox.gate import BY_REASON, CARD_DUE, FIRST_FAILING, MINE, PASSES
@@ -12,12 +14,11 @@ from broadcaster.outbox.lease import Lane
 from broadcaster.outbox.rules import CAP_DAYS, LATE_ASK
 from broadcaster.outbox.tier import Tier
 from broadcaster.storage.database import Plain
-from broadcaster.storage.rows import Rows
+from broadcaster.storage.rows import Rows, gather
 from broadcaster.storage.types import SECOND, to_micros
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A leased row, rendered, that wants to be sent now."""
 
     message_id: int
@@ -28,8 +29,7 @@ class Wanted:
     segments: int
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(NamedTuple):
     """The intent is part of this transaction: once it commits, the attempt may be sent."""
 
     message_id: int
@@ -98,15 +98,7 @@ def _open(sql: Plain, lane: Lane, batch: Sequence[Wanted], rules: Rules, fixed: 
         {"leased": "bigint", "token": "text", "body": "bytea"},
         [(row.message_id, row.token, row.sealed_body) for row in batch],
     )
-    numbers = dict(
-        sql.all(
-            f"{rows.with_w} UPDATE message AS m SET status = 'sending', intent_at = :now, intent_on = :today,"
-            " attempts = attempts + 1, sealed_body = w.body, reason = '', updated_at = :now"
-            f" FROM w WHERE m.id = w.leased AND {MINE} AND {PASSES} RETURNING id, attempts",
-            **rows.parameters,
-            **fixed,
-        )
-    )
+    numbers = _pass(sql, rows, fixed)
     if not numbers:
         return {}
     attempts = Rows(
@@ -118,19 +110,55 @@ def _open(sql: Plain, lane: Lane, batch: Sequence[Wanted], rules: Rules, fixed: 
             if row.message_id in numbers
         ],
     )
-    opened = sql.all(
+    sql.run(
         f"{attempts.with_w} INSERT INTO attempt"
         " (message_id, number, state, account, opened_at, answer, code, detail, text_hash, segments, price_idr)"
         " SELECT message, number, 'open', :account, :now, '', '', '', hash, segments,"
         # an SMS is paid by the segment
         " (SELECT p.idr FROM price p WHERE p.channel = :channel) * CASE WHEN :channel = 'sms' THEN segments ELSE 1 END"
-        " FROM w RETURNING message_id, id",
+        " FROM w",
         account=rules.account,
         channel=str(lane.channel),
         now=fixed["now"],
         **attempts.parameters,
     )
+    opened = gather(
+        sql,
+        "SELECT a.message_id, a.id FROM w JOIN attempt a ON a.message_id = w.message AND a.number = w.number",
+        "message_id id",
+        attempts,
+    )
     return {message: Opened(message, attempt) for message, attempt in opened}
+
+
+def _pass(sql: Plain, rows: Rows, fixed: dict[str, object]) -> dict[int, int]:
+    """Which of `rows` the gate lets through, and the number of the try each begins: these are `sending` from here on.
+
+    On PostgreSQL the condition and the change are one statement. On SQLite nothing can come between two, because this
+    transaction is the only one that writes.
+    """
+    change = (
+        "UPDATE message AS m SET status = 'sending', intent_at = :now, intent_on = :today, attempts = attempts + 1,"
+        " sealed_body = w.body, reason = '', updated_at = :now FROM w WHERE m.id = w.leased"
+    )
+    if sql.kind == "postgresql":
+        return dict(
+            sql.all(
+                f"{rows.with_w} {change} AND {MINE} AND {PASSES} RETURNING id, attempts", **rows.parameters, **fixed
+            )
+        )
+    passing = f"SELECT m.id AS id, m.attempts + 1 AS number FROM w JOIN message m ON m.id = w.leased WHERE {MINE} AND {PASSES}"
+    numbers: dict[int, int] = dict(gather(sql, passing, "id number", rows, fixed))
+    if numbers:
+        sql.run(
+            f"{rows.with_w} {change} AND {MINE} AND m.id IN (SELECT value FROM json_each(:passing))",
+            passing=json.dumps(list(numbers)),
+            now=fixed["now"],
+            today=fixed["today"],
+            epoch=fixed["epoch"],
+            **rows.parameters,
+        )
+    return numbers
 
 
 def _stop(sql: Plain, row: Wanted, rules: Rules, fixed: dict[str, object]) -> Stopped:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from broadcaster.channels.protocol import Accepted, Answer, Deferred, Rejected
 from broadcaster.domain.message import NOT_SENT, WAITING, AttemptState, ChannelKind, Status, of_attempts, rises
 from broadcaster.outbox.rules import RETRY_AFTER_RECEIPT, retry
 from broadcaster.storage.database import Plain
-from broadcaster.storage.rows import Rows
+from broadcaster.storage.rows import Rows, gather
 from broadcaster.storage.types import to_micros
 
 
@@ -26,8 +27,7 @@ class CodeClass:
 Classify = Callable[[ChannelKind, str, bool], CodeClass]
 
 
-@dataclass(frozen=True)
-class Answered:
+class Answered(NamedTuple):
     """One call's answer, to be recorded."""
 
     attempt_id: int
@@ -76,25 +76,37 @@ def _record_accepted(sql: Plain, answered: Sequence[Answered]) -> set[int]:
     ]
     if not rows:
         return set()
-    given = Rows(sql, {"attempt": "bigint", "provider": "text", "parts": "integer", "moment": "bigint"}, rows)
-    closed = sql.all(
-        f"{given.with_w} UPDATE attempt AS a SET state = 'accepted', closed_at = w.moment, answer = 'accepted', detail = '',"
-        " provider_id = COALESCE(w.provider, a.provider_id),"
-        " segments = CASE WHEN w.parts > 0 THEN w.parts ELSE a.segments END"
-        " FROM w WHERE a.id = w.attempt AND a.state = 'open' AND a.number = 1 AND EXISTS"
-        " (SELECT 1 FROM message m WHERE m.id = a.message_id AND m.status = 'sending' AND m.attempts = 1)"
-        " RETURNING id, message_id, closed_at",
-        **given.parameters,
+    given = _accepted(sql, rows)
+    closed = gather(
+        sql,
+        # locked like every attempt that is closed, the message with it
+        "SELECT a.id FROM w JOIN attempt a ON a.id = w.attempt JOIN message m ON m.id = a.message_id"
+        " WHERE a.state = 'open' AND a.number = 1 AND m.status = 'sending' AND m.attempts = 1"
+        + (" FOR UPDATE OF a, m" if sql.kind == "postgresql" else ""),
+        "id",
+        given,
     )
     if not closed:
         return set()
-    messages = Rows(sql, {"sent": "bigint", "moment": "bigint"}, [(row[1], row[2]) for row in closed])
+    taken = {row[0] for row in closed}
+    if len(taken) < len(rows):
+        given = _accepted(sql, [row for row in rows if row[0] in taken])
     sql.run(
-        f"{messages.with_w} UPDATE message AS m SET status = 'accepted', reason = '', claim_token = NULL,"
-        " lease_until = NULL, updated_at = w.moment FROM w WHERE m.id = w.sent",
-        **messages.parameters,
+        f"{given.with_w} UPDATE attempt AS a SET state = 'accepted', closed_at = w.moment, answer = 'accepted', detail = '',"
+        " provider_id = COALESCE(w.provider, a.provider_id),"
+        " segments = CASE WHEN w.parts > 0 THEN w.parts ELSE a.segments END FROM w WHERE a.id = w.attempt",
+        **given.parameters,
     )
-    return {row[0] for row in closed}
+    sql.run(
+        f"{given.with_w} UPDATE message AS m SET status = 'accepted', reason = '', claim_token = NULL, lease_until = NULL,"
+        " updated_at = w.moment FROM w JOIN attempt a ON a.id = w.attempt WHERE m.id = a.message_id",
+        **given.parameters,
+    )
+    return taken
+
+
+def _accepted(sql: Plain, rows: Sequence[tuple[int, str, int, int]]) -> Rows:
+    return Rows(sql, {"attempt": "bigint", "provider": "text", "parts": "integer", "moment": "bigint"}, rows)
 
 
 @dataclass(frozen=True)

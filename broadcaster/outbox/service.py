@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import orjson
 from sqlmodel import Session, col, select
 
 from broadcaster.channels.protocol import Button, Outgoing, RawEvent, Receipt
@@ -123,21 +123,19 @@ def enqueue_answer(
 
 def freeze(outgoing: Outgoing) -> str:
     """What a message says, as stored from its intent on: a later attempt sends exactly this."""
-    return json.dumps(
+    return orjson.dumps(
         {
             "text": outgoing.text,
             "buttons": [[button.title, button.intent] for button in outgoing.buttons],
             "sid": outgoing.content_sid,
             "variables": dict(outgoing.content_variables),
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
+        }
+    ).decode()
 
 
 def thaw(body: str, *, reference: str, address: str) -> Outgoing:
     """The other direction of `freeze`."""
-    kept = json.loads(body)
+    kept = orjson.loads(body)
     return Outgoing(
         reference=reference,
         address=address,

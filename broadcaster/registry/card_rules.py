@@ -71,6 +71,10 @@ class CardState:
     days: dict[CardStatus, date]
     recorded: set[tuple[CardStatus, date]] = field(default_factory=set)
 
+    def has(self, event: Event) -> bool:
+        """Whether this very event is known of the card."""
+        return self.days.get(event.status) == event.on or (event.status, event.on) in self.recorded
+
     def recall(self, status: CardStatus, on: date, *, back: bool) -> None:
         """Take in one recorded event; called in the order of recording. `back`: it was a confirmed step backwards."""
         if back:
@@ -124,6 +128,9 @@ def kind_of(birth: date, events: Sequence[Event], cards: Mapping[CardKind, CardS
     first = cards.get(CardKind.NO_PHOTO)
     if kind is not CardKind.NO_PHOTO or first is None or day < birthday(birth, 5) - _RENEWAL:
         return kind
+    for known, card in sorted(cards.items()):
+        if any(card.has(event) for event in events):
+            return known  # told again, it is about the card it was about
     top = events[-1].status
     finished = first.status in (CardStatus.COLLECTED, CardStatus.EXPIRED)
     overtaken = first.status is CardStatus.PRINTED and _rank(events[-1]) < _ORDER.index(CardStatus.PRINTED)

@@ -168,8 +168,8 @@ class _Cards:
                 self._keep(about, fresh)
 
     def _step(self, position: int) -> tuple[object, ...]:
-        """Rows about one child are taken in the order of a card's life, not of the sheet."""
-        return tuple((_PLACE[event.status], event.on, event.dated) for event in self._rows[position].events)
+        """Rows about one child are taken day by day, whatever their order in the sheet."""
+        return tuple((event.on, _PLACE[event.status], event.dated) for event in self._rows[position].events)
 
     def _clashed(self, position: int, about: CardKind, clashes: Sequence[Clash]) -> None:
         number = self._rows[position].number

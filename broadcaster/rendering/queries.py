@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
 
 from sqlmodel import Session, col, select
 
@@ -45,8 +47,7 @@ class Version:
     approval: str = ""
 
 
-@dataclass(frozen=True)
-class Rendered:
+class Rendered(NamedTuple):
     """A filled text. `warnings` are sentences for staff; `content_*` are for WhatsApp only.
 
     Segments and warnings are counted when they are asked for: sending a hundred thousand texts does not.
@@ -56,7 +57,7 @@ class Rendered:
     text: str
     buttons: tuple[Button, ...] = ()
     content_sid: str = ""
-    content_variables: Mapping[str, str] = field(default_factory=dict)
+    content_variables: Mapping[str, str] = MappingProxyType({})
 
     @property
     def segments(self) -> Segments:

@@ -7,19 +7,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlmodel import Session, col, select
 
 from broadcaster.domain.card import photo_background
 from broadcaster.domain.dates import indonesian_date
-from broadcaster.domain.message import ChannelKind
 from broadcaster.domain.people import birthday, display_name, first_name
 from broadcaster.errors import NotFound
 from broadcaster.office.queries import facts
 from broadcaster.rendering.rules import FACT_OF, PLACEHOLDERS, join_names, tidy
 from broadcaster.storage.database import plain
-from broadcaster.storage.rows import Rows
+from broadcaster.storage.rows import Rows, gather
 from broadcaster.storage.sealed import Sealer
 from broadcaster.storage.tables import Child
 
@@ -35,8 +34,7 @@ NO_VILLAGE = "Kabupaten Bengkulu Utara"
 _TURNS_FIVE = ("turning_five", "expired_at_five")
 
 
-@dataclass(frozen=True)
-class Family:
+class Family(NamedTuple):
     """Whom a text is written to: a household at one address, about some of its children.
 
     `children`: (child id, occasion). `address_blind` empty = no telephone (the village officer's list).
@@ -47,33 +45,28 @@ class Family:
     address_blind: bytes = b""
 
 
-def values_for(session: Session, sealer: Sealer, message_ids: Sequence[int], today: date) -> dict[int, Values]:
-    """What each message of the outbox is filled with, by message id; messages without a household are left out.
+def values_for(
+    session: Session, sealer: Sealer, written_to: Mapping[int, tuple[int, bytes]], today: date
+) -> dict[int, Values]:
+    """What each message of the outbox is filled with, by message id. `written_to`: id -> household and address (blind index),
+    the address empty on the village officer's list.
 
-    Seven queries whatever the number of messages; each sealed name is opened once.
+    Six queries whatever the number of messages; each sealed name is opened once.
     """
     children: dict[int, list[tuple[int, str]]] = defaultdict(list)
-    for message_id, child_id, occasion in _rows(
-        session, "SELECT l.message_id, l.child_id, l.occasion FROM w JOIN message_child l ON l.message_id = w.asked"
-        " ORDER BY l.id", message_ids,
-    ):  # fmt: skip
-        children[message_id].append((child_id, occasion))
-    written_to = _rows(
+    lines = _rows(
         session,
-        "SELECT m.id, m.household_id, m.address_blind, m.channel FROM w JOIN message m ON m.id = w.asked"
-        " WHERE m.household_id IS NOT NULL",
-        message_ids,
+        "SELECT l.id, l.message_id, l.child_id, l.occasion FROM w JOIN message_child l ON l.message_id = w.asked",
+        "id message_id child_id occasion",
+        list(written_to),
     )
-    families = {
-        message_id: Family(
-            household_id,
-            tuple(children[message_id]),
-            b"" if channel == ChannelKind.VILLAGE_LIST else bytes(address_blind),
-        )
-        for message_id, household_id, address_blind, channel in written_to
-    }
-    filled = values_of(session, sealer, list(families.values()), today)
-    return dict(zip(families, filled, strict=True))
+    for _, message_id, child_id, occasion in sorted(lines):
+        children[message_id].append((child_id, occasion))
+    families = [
+        Family(household_id, tuple(children[message_id]), address_blind)
+        for message_id, (household_id, address_blind) in written_to.items()
+    ]
+    return dict(zip(written_to, values_of(session, sealer, families, today), strict=True))
 
 
 def values_of(session: Session, sealer: Sealer, families: Sequence[Family], today: date) -> list[Values]:
@@ -110,10 +103,14 @@ class _Home:
 
 def _homes(session: Session, household_ids: Collection[int]) -> dict[int, _Home]:
     homes: dict[int, _Home] = {}
-    for own, alias_of, kind, name, capacity_place in _rows(
-        session, "SELECT h.id, h.alias_of, v.kind, v.name, v.capacity_place FROM w JOIN household h ON h.id = w.asked"
-        " LEFT JOIN village v ON v.id = h.village_id", sorted(household_ids),
-    ):  # fmt: skip
+    rows = _rows(
+        session,
+        "SELECT h.id, h.alias_of, v.kind, v.name, v.capacity_place FROM w JOIN household h ON h.id = w.asked"
+        " LEFT JOIN village v ON v.id = h.village_id",
+        "id alias_of kind name capacity_place",
+        sorted(household_ids),
+    )
+    for own, alias_of, kind, name, capacity_place in rows:
         ids = (own,) if alias_of is None else (own, alias_of)
         if kind is None:
             homes[own] = _Home(ids, NO_VILLAGE, "")
@@ -122,17 +119,17 @@ def _homes(session: Session, household_ids: Collection[int]) -> dict[int, _Home]
     return homes
 
 
-def _rows(session: Session, query: str, asked: Sequence[int | bytes], kind: str = "bigint") -> list[tuple[Any, ...]]:
-    """The rows of a query over a table `w` with these values as `asked`. The driver's own rows: objects cost too much here."""
+def _rows(
+    session: Session, query: str, columns: str, asked: Sequence[int | bytes], kind: str = "bigint"
+) -> list[list[Any]]:
+    """The rows of a query over a table `w` with these values as `asked`. Plain rows: objects cost too much here."""
     if not asked:
         return []
     sql = plain(session)
-    rows = Rows(sql, {"asked": kind}, [(value,) for value in asked])
-    return sql.all(f"{rows.with_w} {query}", **rows.parameters)
+    return gather(sql, query, columns, Rows(sql, {"asked": kind}, [(value,) for value in asked]))
 
 
-@dataclass(frozen=True)
-class _Young:
+class _Young(NamedTuple):
     name: str
     birth: date
 
@@ -150,29 +147,36 @@ class _People:
     def load(cls, session: Session, sealer: Sealer, families: Sequence[Family], homes: Mapping[int, _Home]) -> _People:
         households = {household_id for home in homes.values() for household_id in home.ids}
         parents: dict[int, list[tuple[int, str]]] = defaultdict(list)
-        for guardian_id, household_id, sealed in _rows(
-            session, "SELECT g.id, g.household_id, g.sealed_name FROM w JOIN guardian g ON g.household_id = w.asked"
-            " ORDER BY g.id", sorted(households),
-        ):  # fmt: skip
-            parents[household_id].append((guardian_id, display_name(sealer.open("name", bytes(sealed)))))
-        wanted = {child_id for family in families for child_id, _ in family.children}
+        guardians = _rows(
+            session,
+            "SELECT g.id, g.household_id, g.sealed_name FROM w JOIN guardian g ON g.household_id = w.asked",
+            "id household_id sealed_name*",
+            sorted(households),
+        )
+        for guardian_id, household_id, sealed in sorted(guardians):
+            parents[household_id].append((guardian_id, display_name(sealer.open("name", sealed))))
+        young = _rows(
+            session,
+            "SELECT c.id, c.sealed_name, c.birth_date FROM w JOIN child c ON c.id = w.asked WHERE c.excluded = ''",
+            "id sealed_name* birth_date",
+            sorted({child_id for family in families for child_id, _ in family.children}),
+        )
         children = {
-            child_id: _Young(first_name(sealer.open("name", bytes(sealed))), _day(birth))
-            for child_id, sealed, birth in _rows(
-                session, "SELECT c.id, c.sealed_name, c.birth_date FROM w JOIN child c ON c.id = w.asked"
-                " WHERE c.excluded = ''", sorted(wanted),
-            )
-        }  # fmt: skip
+            child_id: _Young(first_name(sealer.open("name", sealed)), _day(birth)) for child_id, sealed, birth in young
+        }
         owners: dict[bytes, set[int]] = defaultdict(set)
         shared: set[bytes] = set()
-        addresses = sorted({family.address_blind for family in families if family.address_blind})
-        for blind, guardian_id, is_shared in _rows(
-            session, "SELECT k.address_blind, k.guardian_id, k.shared FROM w"
-            " JOIN contact_point k ON k.address_blind = w.asked", addresses, "bytea",
-        ):  # fmt: skip
-            owners[bytes(blind)].add(guardian_id)
+        contacts = _rows(
+            session,
+            "SELECT k.address_blind, k.guardian_id, k.shared FROM w JOIN contact_point k ON k.address_blind = w.asked",
+            "address_blind* guardian_id shared",
+            sorted({family.address_blind for family in families if family.address_blind}),
+            "bytea",
+        )
+        for blind, guardian_id, is_shared in contacts:
+            owners[blind].add(guardian_id)
             if is_shared:
-                shared.add(bytes(blind))
+                shared.add(blind)
         return cls(parents, children, owners, shared)
 
     def parent(self, family: Family, home: _Home | None) -> str:
@@ -228,17 +232,26 @@ def _turns_five(birth: date) -> date:
     return birthday(birth, 5)
 
 
+@lru_cache(maxsize=4096)
+def _in_words(day: date) -> str:
+    return indonesian_date(day)
+
+
 def _fifth_birthday(lines: Sequence[tuple[_Young, str]], today: date) -> str:
     """Of the child the text is about: the next to turn five; when all have, the last who did."""
+    if len(lines) == 1:
+        return _in_words(_turns_five(lines[0][0].birth))
     concerned = [child for child, occasion in lines if occasion in _TURNS_FIVE] or [child for child, _ in lines]
     days = sorted(_turns_five(child.birth) for child in concerned)
     if not days:
         return ""
-    return indonesian_date(next((day for day in days if day >= today), days[-1]))
+    return _in_words(next((day for day in days if day >= today), days[-1]))
 
 
 def _backgrounds(lines: Sequence[tuple[_Young, str]], *, named: bool) -> str:
     """`merah`, or for children who differ `merah untuk Rizki, biru untuk Siti`."""
+    if len(lines) == 1:
+        return photo_background(lines[0][0].birth)
     colours: dict[str, list[str]] = {}
     for child, _ in lines:
         colours.setdefault(photo_background(child.birth), []).append(child.name)

@@ -89,6 +89,8 @@ class Promise:
                 for other in rows.messages.values()
                 if other.id in self._known and (other.cohort_id, other.step) == (message.cohort_id, message.step)
                 and self._root(other.household_id) == self._root(message.household_id)
+                # the next channel goes on with its own message's cards, beside what a family merged into it has
+                and (not message.follows or rows.cards[other.id or 0] & rows.cards[message.id])
             }  # fmt: skip
             self._in_the_way[message.id] = older
             for other_id in older:

@@ -34,7 +34,7 @@ class Try:
     message_id: int
     fate: Fate = Fate.OPEN
     received: int = 0
-    puzzled: bool = False  # failed with a code that even the provider does not understand: it ranks as a failure
+    failed: bool = False  # a failure has been reported: only an arrival ranks above it
     told: set[tuple[str, str]] = field(default_factory=set)
 
     def answered(self, answer: Answer, *, again: bool) -> None:
@@ -43,7 +43,7 @@ class Try:
             if self.fate is Fate.OPEN:
                 self.fate = Fate.UNSENT
         elif isinstance(answer, Rejected):
-            if self.fate in (Fate.OPEN, Fate.UNSENT, Fate.MAYBE) and not self.puzzled:
+            if self.fate in (Fate.OPEN, Fate.UNSENT, Fate.MAYBE) and not self.failed:
                 self.fate = Fate.REFUSED if again else Fate.ENDED
         elif self.fate is Fate.OPEN or (isinstance(answer, Accepted) and self.fate is Fate.UNSENT):
             self.fate = Fate.MAYBE
@@ -55,11 +55,11 @@ class Try:
         self.told.add((str(state), code))
         if state in (AttemptState.DELIVERED, AttemptState.READ):
             self.fate = Fate.ARRIVED
-        elif self.fate in (Fate.ARRIVED, Fate.REFUSED, Fate.ENDED) or self.puzzled:
+        elif self.fate in (Fate.ARRIVED, Fate.REFUSED, Fate.ENDED) or self.failed:
             return
         elif state is AttemptState.FAILED:
-            self.puzzled = kind == "unknown"
-            if self.puzzled:
+            self.failed = True
+            if kind == "unknown":
                 self.fate = Fate.MAYBE
             elif self.fate is not Fate.UNSENT:  # which is promised to come again, and did not arrive
                 self.fate = Fate.REFUSED if again else Fate.ENDED

@@ -13,10 +13,12 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
 from broadcaster.channels.protocol import Accepted, Deferred, Limits, Receipt, Rejected, Unknown
 from broadcaster.consent.service import stop
+from broadcaster.delivery import drain as drain_room
 from broadcaster.delivery.evidence import apply
 from broadcaster.domain.message import AttemptState as A
 from broadcaster.domain.message import ChannelKind
@@ -715,6 +717,29 @@ def test_an_intent_that_meets_a_deadlock_is_not_failed_for_it(postgres_db, now, 
     assert outbox.message(rows[1]).status == "planned"
 
 
+def test_answers_wait_for_a_database_that_is_away_for_a_moment(db, outbox, sms, now, monkeypatch):
+    """What the provider said is kept until it can be written down, and nothing is sent again."""
+    rows = _due(db, db.sealer, 3)
+    away = iter([True] * 4)
+
+    async def run():
+        async with wire(db, now) as found:
+            commit = drain_room._Run._commit
+
+            def gone_when_answers_come(self, answered, wanted):
+                if answered and next(away, False):
+                    raise OperationalError("COMMIT", {}, Exception("server closed the connection unexpectedly"))
+                return commit(self, answered, wanted)
+
+            monkeypatch.setattr(drain_room._Run, "_commit", gone_when_answers_come)
+            await found.drain(sms)
+            return len(found.texts)
+
+    assert asyncio.run(run()) == 3
+    assert next(away, None) is None, "the database was never away"
+    assert [outbox.message(row).status for row in rows] == ["accepted"] * 3
+
+
 def test_an_answer_that_cannot_be_recorded_leaves_the_others_recorded(db, outbox, sms, now):
     rows = _due(db, db.sealer, 4)
     with db.write() as session:
@@ -873,6 +898,28 @@ def test_between_two_steps_no_family_gets_a_step_again_when(name, db, now):
         # texts that were planned before the merge stay what they were: one to each family that there was
         before = sum(first[key] for key in first if key[1] == step and _root(db, key[0]) == root)
         assert number == max(1, before), f"{step} was planned again"
+
+
+def test_after_a_merge_the_next_channel_speaks_only_of_its_own_messages_cards(db, now):
+    """One family's number is not on WhatsApp; what the family it was merged with got is unknown, and is not written again."""
+    settle(db, now)
+    acts.plan(db, now)
+    with db.write() as session:
+        on_whatsapp = select(tables.Message).where(tables.Message.channel == "whatsapp").order_by(text("household_id"))
+        gone, kept = session.exec(on_whatsapp).all()[:2]
+        gone.status, gone.reason = "failed", "rejected:63024"
+        kept.status, kept.reason = "unknown", "no_answer"
+        cards = set(_cards_of(session, gone.id))
+        homes = [session.get_one(tables.Household, one.household_id) for one in (kept, gone)]
+    _merge(db, *reversed(homes))
+    assert acts.fall_back(db, now, acts.codes()) == 1
+    with db.read() as session:
+        following = session.exec(select(tables.Message).where(tables.Message.follows != "")).one()
+        assert set(_cards_of(session, following.id)) == cards
+
+
+def _cards_of(session, message_id):
+    return session.exec(select(tables.MessageChild.card_id).where(tables.MessageChild.message_id == message_id)).all()
 
 
 def _root(db, household_id):

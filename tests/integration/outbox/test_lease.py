@@ -100,6 +100,19 @@ def test_rows_of_a_paused_campaign_are_passed_over(outbox, plan_one, db):
     assert outbox.lease(outbox.lane()) == []
 
 
+def test_every_running_campaign_gets_a_share_of_a_lease(outbox, plan_one, db, now):
+    for _ in range(30):
+        plan_one(due_at=now - timedelta(hours=1))
+    with db.write() as session:
+        newer = make.campaign(session, "kampanye-kedua")
+        for _ in range(5):
+            family = make.family(session, db.sealer)
+            make.message(session, db.sealer, household=family.household, campaign=newer, card=family.card)
+    rows = outbox.lease(outbox.lane(), room=20)
+    assert [row.campaign_id == newer.id for row in rows].count(True) == 5, "what one does not use is for the other"
+    assert len(rows) == 20
+
+
 def test_a_stalled_holder_cannot_begin_what_the_next_holder_took_over(outbox, plan_one, now):
     plan_one()
     stalled = outbox.lane("stalled")

@@ -188,7 +188,7 @@ def test_a_child_that_died_or_moved_is_excluded_with_the_reason(
     assert dump.exact(office) == before
 
 
-def test_rows_about_one_child_are_taken_in_the_order_of_a_cards_life(office: Database, bring_in: Bring) -> None:
+def test_rows_about_one_child_are_taken_day_by_day(office: Database, bring_in: Bring) -> None:
     known_card(office, bring_in)
     report = bring_in(office, cards((1, {"collected": "20-09-2026"}), (1, {"printed": "01-09-2026"})))
     assert report.conflicts == ()
