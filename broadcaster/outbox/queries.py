@@ -18,6 +18,9 @@ from broadcaster.storage.database import plain
 from broadcaster.storage.tables import Attempt, Message, MessageTemplate, ProviderEvent, Sender, TemplateVersion
 from broadcaster.storage.types import from_micros, to_micros
 
+#: The kind of provider events that are delivery receipts; the others are people: what they wrote, pressed, blocked.
+RECEIPTS = "status"
+
 
 @dataclass(frozen=True)
 class KeptEvent:
@@ -53,13 +56,13 @@ class SenderLine:
 
 
 def unapplied_events(session: Session, limit: int) -> list[KeptEvent]:
-    """Events nothing has acted on yet, oldest first."""
-    rows = session.exec(
-        select(ProviderEvent)
-        .where(col(ProviderEvent.applied_at).is_(None))
-        .order_by(col(ProviderEvent.id))
-        .limit(limit)
-    )
+    """Events nothing has acted on yet: what people did before receipts, each oldest first.
+
+    A stop word must not wait behind the thousands of receipts of a campaign at full speed.
+    """
+    waiting = select(ProviderEvent).where(col(ProviderEvent.applied_at).is_(None)).order_by(col(ProviderEvent.id))
+    rows = list(session.exec(waiting.where(ProviderEvent.kind != RECEIPTS).limit(limit)))
+    rows += session.exec(waiting.where(ProviderEvent.kind == RECEIPTS).limit(limit - len(rows)))
     return [
         KeptEvent(row.id or 0, row.account, row.event_key, row.kind, row.sealed_raw, row.received_at) for row in rows
     ]

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import col, delete, select
 
+from broadcaster.outbox.queries import unapplied_events
 from broadcaster.storage import tables
 from tests import make
 
@@ -158,3 +159,18 @@ def test_consent_entries_are_only_appended(post: Post) -> None:
     with post.db.read() as session:
         decisions = session.exec(select(tables.ConsentEntry.decision).order_by(col(tables.ConsentEntry.id))).all()
     assert decisions == ["out", "in", "out"]
+
+
+def test_a_stop_word_does_not_wait_behind_receipts(post: Post) -> None:
+    """However many receipts came before it, it is in the next batch."""
+    with post.db.write() as session:
+        for number, kind in enumerate(["status"] * 30 + ["inbound"]):
+            session.add(
+                tables.ProviderEvent(
+                    account="twilio", event_key=f"e{number}", kind=kind, sealed_raw=b"-", received_at=post.now
+                )
+            )
+    with post.db.read() as session:
+        batch = unapplied_events(session, 10)
+    assert [event.kind for event in batch] == ["inbound", *["status"] * 9]
+    assert [event.key for event in batch[1:]] == [f"e{number}" for number in range(9)]
