@@ -119,7 +119,9 @@ class Bench:
         seconds = max(one["ended"] for one in results) - min(one["begun"] for one in results)
         sent = sum(one["sent"] for one in results)
         found = servers.received(self.sink)
-        if sent < expected or (found and (found["total"] != sent or found["repeats"])):
+        # a drain that was stopped has begun on the rows behind, which are for the same addresses
+        repeats = found and sent == expected and found["repeats"]
+        if sent < expected or (found and found["total"] != sent) or repeats:
             raise RuntimeError(f"sent {sent} of {expected}, the sink received {found}")
         return Measured(
             rate=sent / seconds,

@@ -112,7 +112,8 @@ GATE: tuple[Check, ...] = (
 
 #: The row is still ours: leased by this token (`w` is the row as it was leased), under this lane's epoch, the lease alive.
 MINE = (
-    "m.status = 'claimed' AND m.claim_token = w.token AND m.claim_epoch = :epoch AND m.lease_until > :now"
+    # rows are found by their ids: `|| ''` keeps PostgreSQL from walking every leased row by the index of leases instead
+    "m.status || '' = 'claimed' AND m.claim_token = w.token AND m.claim_epoch = :epoch AND m.lease_until > :now"
     " AND EXISTS (SELECT 1 FROM sender l WHERE l.id = m.sender_id AND l.epoch = :epoch)"
 )
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from broadcaster.outbox.gate import MINE
 from broadcaster.outbox.lease import due_rows
 from broadcaster.storage import tables
 from broadcaster.storage.database import Database, Plain
+from broadcaster.storage.rows import Rows
 from broadcaster.storage.types import to_micros
 from tests import make
 
@@ -102,3 +104,23 @@ def test_a_lease_reads_as_many_rows_as_it_takes(postgres_db, now):
         found = sql.one(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement} FOR UPDATE SKIP LOCKED", **many)
     for step in nodes(found[0][0]["Plan"]):
         assert step["Actual Rows"] + step.get("Rows Removed by Filter", 0) <= 100, step
+
+
+def test_the_gate_does_not_walk_the_leased_rows_however_few_were_leased_when_the_statistics_were_made(postgres_db, now):
+    """Else it walks every leased row for each group of intents, and runs the whole gate on all of them."""
+    with postgres_db.write() as session:
+        make.sender(session, "whatsapp")
+        make.message(session, postgres_db.sealer, campaign=make.campaign(session))
+    with postgres_db.plain() as sql:
+        copies(sql, WAITING, "due")
+    analyze(postgres_db)
+    with postgres_db.plain() as sql:
+        copies(sql, WAITING, "claimed", status="claimed")
+        leased = Rows(sql, {"leased": "bigint", "token": "text"}, [(number, "t") for number in range(1, 51)])
+        found = sql.one(
+            f"EXPLAIN (FORMAT JSON) {leased.with_w} SELECT m.id FROM w JOIN message m ON m.id = w.leased WHERE {MINE}",
+            epoch=1,
+            now=to_micros(now),
+            **leased.parameters,
+        )
+    assert "ix_message_leased" not in {step.get("Index Name") for step in nodes(found[0][0]["Plan"])}
