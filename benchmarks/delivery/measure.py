@@ -57,6 +57,7 @@ class Bench:
         template = self._templates.get(("sqlite", plan)) or self._seed_sqlite(plan)
         folder = self.folder / self._copy_name()
         shutil.copytree(template, folder)
+        os.sync()  # else the disk is still writing the copy while the drain waits for its own commits
         try:
             (channel,) = plan.lanes
             process = _ours(environment(folder, self.sink), channel, plan, stop_after)

@@ -93,12 +93,7 @@ def commit_intents(
 
 def _open(sql: Plain, lane: Lane, batch: Sequence[Wanted], rules: Rules, fixed: dict[str, object]) -> dict[int, Opened]:
     """The rows that pass the gate become `sending`, each with its open attempt."""
-    rows = Rows(
-        sql,
-        {"leased": "bigint", "token": "text", "body": "bytea"},
-        [(row.message_id, row.token, row.sealed_body) for row in batch],
-    )
-    numbers = _pass(sql, rows, fixed)
+    numbers = _pass(sql, batch, fixed)
     if not numbers:
         return {}
     attempts = Rows(
@@ -131,8 +126,8 @@ def _open(sql: Plain, lane: Lane, batch: Sequence[Wanted], rules: Rules, fixed: 
     return {message: Opened(message, attempt) for message, attempt in opened}
 
 
-def _pass(sql: Plain, rows: Rows, fixed: dict[str, object]) -> dict[int, int]:
-    """Which of `rows` the gate lets through, and the number of the try each begins: these are `sending` from here on.
+def _pass(sql: Plain, batch: Sequence[Wanted], fixed: dict[str, object]) -> dict[int, int]:
+    """Which of `batch` the gate lets through, and the number of the try each begins: these are `sending` from here on.
 
     On PostgreSQL the condition and the change are one statement. On SQLite nothing can come between two, because this
     transaction is the only one that writes.
@@ -141,14 +136,20 @@ def _pass(sql: Plain, rows: Rows, fixed: dict[str, object]) -> dict[int, int]:
         "UPDATE message AS m SET status = 'sending', intent_at = :now, intent_on = :today, attempts = attempts + 1,"
         " sealed_body = w.body, reason = '', updated_at = :now FROM w WHERE m.id = w.leased"
     )
+    rows = Rows(
+        sql,
+        {"leased": "bigint", "token": "text", "body": "bytea"},
+        [(row.message_id, row.token, row.sealed_body) for row in batch],
+    )
     if sql.kind == "postgresql":
         return dict(
             sql.all(
                 f"{rows.with_w} {change} AND {MINE} AND {PASSES} RETURNING id, attempts", **rows.parameters, **fixed
             )
         )
+    asked = Rows(sql, {"leased": "bigint", "token": "text"}, [(row.message_id, row.token) for row in batch])
     passing = f"SELECT m.id AS id, m.attempts + 1 AS number FROM w JOIN message m ON m.id = w.leased WHERE {MINE} AND {PASSES}"
-    numbers: dict[int, int] = dict(gather(sql, passing, "id number", rows, fixed))
+    numbers: dict[int, int] = dict(gather(sql, passing, "id number", asked, fixed))
     if numbers:
         sql.run(
             f"{rows.with_w} {change} AND {MINE} AND m.id IN (SELECT value FROM json_each(:passing))",

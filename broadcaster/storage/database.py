@@ -157,7 +157,7 @@ def _sqlite_connect(connection: Any, _record: object) -> None:
         "synchronous=FULL",  # NORMAL may forget the last commits at power loss: a message sent and forgotten is sent twice
         "foreign_keys=ON",
         "temp_store=MEMORY",
-        "cache_size=-16000",
+        "cache_size=-4000",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
