@@ -36,7 +36,8 @@ def test_a_job_has_one_turn_in_the_cluster_and_a_dead_process_gives_it_up(postgr
             assert not theirs
             assert another, "each job has a turn of its own"
         with other.plain() as sql:  # the server ends the session, as it does with a dead machine's
-            sql.all("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+            ended = sql.all("SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory'")
+        assert ended == [(True,)], "the server says that the session is gone, not only that it was told to go"
         with turn(other, "plan") as theirs:
             assert theirs
     with turn(postgres_db, "plan") as ours:
