@@ -351,6 +351,7 @@ class _Run:
         if answered:
             self.sending.probe("record")
         with self.sending.db.plain() as sql:
+            sql.by_ids()
             consequences = record(sql, answered, self.sending.classify)
             if consequences:
                 with sql.session() as session:

@@ -117,6 +117,7 @@ def lease(db: Database, lane: Lane, now: datetime, *, campaigns: bool, room: int
         most = min(most, room)
     micros = to_micros(now)
     with db.plain() as sql:
+        sql.by_ids()
         held = sql.one(
             "SELECT next_slot_at FROM sender WHERE id = :id AND epoch = :epoch AND (paused_until IS NULL OR paused_until <= :now)"
             + _for_update(sql),

@@ -81,7 +81,8 @@ def _record_accepted(sql: Plain, answered: Sequence[Answered]) -> set[int]:
         sql,
         # locked like every attempt that is closed, the message with it
         "SELECT a.id FROM w JOIN attempt a ON a.id = w.attempt JOIN message m ON m.id = a.message_id"
-        " WHERE a.state = 'open' AND a.number = 1 AND m.status = 'sending' AND m.attempts = 1"
+        # `|| ''`: by the attempt's id, not through the index of all that are open
+        " WHERE a.state || '' = 'open' AND a.number = 1 AND m.status || '' = 'sending' AND m.attempts = 1"
         + (" FOR UPDATE OF a, m" if sql.kind == "postgresql" else ""),
         "id",
         given,

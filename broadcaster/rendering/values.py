@@ -53,6 +53,7 @@ def values_for(
 
     Six queries whatever the number of messages; each sealed name is opened once.
     """
+    plain(session).by_ids()
     children: dict[int, list[tuple[int, str]]] = defaultdict(list)
     lines = _rows(
         session,
