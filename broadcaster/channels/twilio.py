@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
 from twilio.base.exceptions import TwilioException  # type: ignore[import-untyped]
 from twilio.rest.content.v1.content import ContentList  # type: ignore[import-untyped]
 from twilio.rest.content.v1.content.approval_create import ApprovalCreateList  # type: ignore[import-untyped]
@@ -131,7 +131,7 @@ class WhatsAppChannel(_TwilioChannel):
         return {
             **form,
             "content_sid": outgoing.content_sid,
-            "content_variables": json.dumps(variables, ensure_ascii=False) if variables else None,
+            "content_variables": orjson.dumps(variables).decode() if variables else None,
         }
 
     async def create_template(self, spec: TemplateSpec) -> str:

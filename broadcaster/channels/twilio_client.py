@@ -44,7 +44,7 @@ class _HttpClient(AsyncHttpClient):  # type: ignore[misc]
     def __init__(self, transport: Transport, base_url: str) -> None:
         super().__init__(logging.getLogger("twilio"), True)
         self._transport = transport
-        self._base = urlsplit(base_url.rstrip("/")) if base_url else None
+        self._base = base_url.rstrip("/")
         self.server_time: datetime | None = None  # of the latest answer, from its Date header
 
     async def request(
@@ -61,15 +61,14 @@ class _HttpClient(AsyncHttpClient):  # type: ignore[misc]
         """Make one call. Raises `TransportError`, or `RefusedCall` when the answer is not 2xx."""
         sent = {name.lower(): value for name, value in (headers or {}).items()}
         if auth is not None:
-            sent["authorization"] = "Basic " + base64.b64encode(f"{auth[0]}:{auth[1]}".encode()).decode()
-        url = urlsplit(uri)
-        if self._base is not None:
-            sent["x-original-host"] = url.netloc
-            url = url._replace(scheme=self._base.scheme, netloc=self._base.netloc, path=self._base.path + url.path)
+            sent["authorization"] = _basic(*auth)
+        url, host = _target(uri, self._base)
+        if self._base:
+            sent["x-original-host"] = host
         if params:
-            url = url._replace(query=urlencode(params, doseq=True))
+            url = f"{url}?{urlencode(params, doseq=True)}"
         answer = await self._transport.request(
-            method.upper(), urlunsplit(url), sent, _body(data, sent.get("content-type", "")), timeout
+            method.upper(), url, sent, _body(data, sent.get("content-type", "")), timeout
         )
         self.server_time = _moment(answer.headers.get("date", "")) or self.server_time
         if not 200 <= answer.status < 300:
@@ -140,6 +139,21 @@ def _body(data: Mapping[str, object] | None, content_type: str) -> bytes | None:
 
 def _seconds(header: str) -> float | None:
     return float(header) if header.isdecimal() else None
+
+
+@lru_cache(maxsize=64)  # every text goes to the same address
+def _target(uri: str, base: str) -> tuple[str, str]:
+    """Where a call goes, with `base` in place of Twilio's own host, and that host."""
+    url = urlsplit(uri)
+    if not base:
+        return uri, url.netloc
+    there = urlsplit(base)
+    return urlunsplit(url._replace(scheme=there.scheme, netloc=there.netloc, path=there.path + url.path)), url.netloc
+
+
+@lru_cache(maxsize=8)
+def _basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 @lru_cache(maxsize=8)  # many answers a second say the same second
