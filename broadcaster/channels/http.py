@@ -71,7 +71,8 @@ class Transport:
 
     connect_timeout_s: seconds to wait for a free connection, name and handshake together.
     read_timeout_s: seconds of silence while waiting for the answer; the whole call takes at most the sum of the two.
-    limit: calls at the same time. SSL_CERT_FILE and REQUESTS_CA_BUNDLE are honoured; raises `BadInput` for a bad one.
+    limit: calls at the same time to one provider; a slow one takes no connection from another. SSL_CERT_FILE and
+    REQUESTS_CA_BUNDLE are honoured; raises `BadInput` for a bad one.
     """
 
     def __init__(self, *, connect_timeout_s: float = 5.0, read_timeout_s: float = 15.0, limit: int = 200) -> None:
@@ -139,7 +140,9 @@ class Transport:
         if self._session is None:
             self._loop = loop
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._limit, keepalive_timeout=IDLE_S, ssl=self._trust),
+                connector=aiohttp.TCPConnector(
+                    limit=0, limit_per_host=self._limit, keepalive_timeout=IDLE_S, ssl=self._trust
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=[_tracing()],
                 trust_env=False,  # neither a proxy nor a .netrc of this machine takes part

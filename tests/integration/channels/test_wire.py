@@ -242,6 +242,20 @@ def test_a_proxy_of_the_machine_takes_no_part(monkeypatch: pytest.MonkeyPatch) -
     asyncio.run(scenario())
 
 
+def test_a_provider_that_hangs_takes_no_connection_from_another() -> None:
+    async def scenario() -> None:
+        async with world(limit=1, connect_timeout_s=0.5, read_timeout_s=5.0) as slow, world() as other:
+            slow.fail(kind="slow_ms", ms=1500, next=1)
+            hanging = asyncio.create_task(slow.channels.send("sms", text="lama"))
+            await asyncio.sleep(0.1)
+            telegram = TelegramChannel(slow.channels.transport, token=TOKEN, base_url=other.sim.base_url)
+            assert isinstance(await telegram.send(outgoing("telegram")), Accepted)
+            assert not hanging.done()
+            assert isinstance(await hanging, Accepted)
+
+    asyncio.run(scenario())
+
+
 def test_a_base_address_with_a_slash_or_a_path_still_finds_the_methods() -> None:
     async def scenario() -> None:
         async with world() as it:
