@@ -53,7 +53,7 @@ class Plain:
             session.flush()
 
     def by_ids(self) -> None:
-        """Say that what follows in this transaction finds its rows by ids or in the order of an index, and is asked over and over.
+        """Say that what follows in this transaction finds its rows by ids or in an index, and is asked over and over.
 
         PostgreSQL guesses from statistics that are old as soon as a campaign moves: it would read a whole table for five hundred
         of its rows, or every open attempt for one, and think as long about a statement as it works on it. SQLite does neither.
