@@ -70,6 +70,13 @@ def village(
     )  # fmt: skip
 
 
+def visit(
+    session: Session, code: str, on_date: date | str, *, place: str = "balai desa", hours: str = "08.30-12.00 WIB"
+) -> tables.ServiceVisit:
+    """The office comes to the village of that code, which must be there."""
+    return _add(session, tables.ServiceVisit(village_code=code, on_date=_day(on_date), place=place, hours=hours))
+
+
 def staff(session: Session, username: str = "sari", role: str = "operator", *, disabled: bool = False) -> tables.Staff:
     """An account nobody can sign in with (its hash fits no password); `office.service.add_staff` makes a real one."""
     return _add(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import secrets
 import sys
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -12,13 +13,14 @@ import typer
 from broadcaster import app as wiring
 from broadcaster.cli.common import By, Json, Now, console, opened, put, read_settings, table
 from broadcaster.clock import SystemClock
-from broadcaster.errors import Refused
-from broadcaster.office import queries, service
+from broadcaster.errors import BadInput, Refused
+from broadcaster.office import queries, service, visits
 from broadcaster.office.rules import SYSTEM
 from broadcaster.operations import doctor as doctoring
 from broadcaster.operations import service as operations
 
 office = typer.Typer(help="Data kantor: isian pesan, harga, kapasitas, hari libur.", no_args_is_help=True)
+visit = typer.Typer(help="Jadwal pelayanan keliling (jemput bola) di desa.", no_args_is_help=True)
 staff = typer.Typer(help="Akun petugas.", no_args_is_help=True)
 recipients = typer.Typer(help="Siapa yang boleh dikirimi pesan dalam masa uji coba.", no_args_is_help=True)
 
@@ -27,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("init")(init)
     app.command("doctor")(doctor)
     app.add_typer(office, name="office")
+    office.add_typer(visit, name="visit")
     app.add_typer(staff, name="staff")
     app.add_typer(recipients, name="recipients")
 
@@ -87,6 +90,51 @@ def show_facts(as_json: Json = False) -> None:
     table("Data kantor", ["kunci", "isi"], [[key, value] for key, value in sorted(facts.items())])
     if empty:
         console.print("Masih kosong: " + ", ".join(empty))
+
+
+@visit.command("add")
+def add_visit(
+    desa: Annotated[str, typer.Option("--desa", help="Kode desa, misalnya 17.03.07.2001.")],
+    on: Annotated[str, typer.Option("--date", help="Tanggal, TTTT-BB-HH.")],
+    place: Annotated[str, typer.Option("--place", help="Tempatnya, misalnya balai desa.")],
+    hours: Annotated[str, typer.Option("--hours", help="Jamnya, misalnya 08.30-12.00 WIB.")],
+    by: By = "",
+    as_json: Json = False,
+    now: Now = "",
+) -> None:
+    """Catat satu kunjungan; desa dan tanggal yang sama: dibetulkan."""
+    try:
+        day = date.fromisoformat(on)
+    except ValueError as error:
+        raise BadInput(f"--date: '{on}' bukan tanggal; tulis misalnya 2026-11-26.", code="bad_date") from error
+    with opened(now) as app:
+        added = visits.add_visit(
+            app.db, desa, day, place, hours, by=by or SYSTEM, now=app.now(), today=app.today()
+        )  # fmt: skip
+    if as_json:
+        put({"visit": added})
+    else:
+        console.print(f"Kunjungan ke {added.village} pada {added.on_date:%d-%m-%Y} dicatat (nomor {added.id}).")
+
+
+@visit.command("list")
+def list_visits(as_json: Json = False, now: Now = "") -> None:
+    """Kunjungan mulai hari ini."""
+    with opened(now) as app, app.db.read() as session:
+        found = queries.visits(session, app.today())
+    if as_json:
+        put({"visits": found})
+        return
+    rows = [[str(one.id), f"{one.on_date:%d-%m-%Y}", one.village, one.place, one.hours] for one in found]
+    table("Pelayanan keliling", ["nomor", "tanggal", "desa", "tempat", "jam"], rows)
+
+
+@visit.command("remove")
+def remove_visit(number: Annotated[int, typer.Argument(metavar="NOMOR")], by: By = "") -> None:
+    """Hapus satu kunjungan."""
+    with opened() as app:
+        visits.remove_visit(app.db, number, by=by or SYSTEM, now=app.now())
+    console.print(f"Kunjungan nomor {number} dihapus.")
 
 
 @staff.command("add")

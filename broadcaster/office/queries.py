@@ -26,6 +26,7 @@ from broadcaster.storage.tables import (
     CalendarDay,
     OfficeFact,
     Price,
+    ServiceVisit,
     Staff,
     StaffSession,
     TestRecipient,
@@ -48,6 +49,18 @@ class StaffLine:
     role: str
     created_at: datetime
     disabled_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Visit:
+    """The office comes to a village."""
+
+    id: int
+    village_code: str
+    village: str
+    on_date: date
+    place: str
+    hours: str
 
 
 @dataclass(frozen=True)
@@ -112,6 +125,20 @@ def closed_days(session: Session, since: date) -> list[tuple[date, str]]:
     """Days without sending from `since` on, with their names."""
     query = select(CalendarDay).where(CalendarDay.on_date >= since).order_by(col(CalendarDay.on_date))
     return [(row.on_date, row.name) for row in session.exec(query)]
+
+
+def visits(session: Session, since: date) -> list[Visit]:
+    """Visits to villages from the day `since` on, soonest first."""
+    query = (
+        select(ServiceVisit, Village.name)
+        .join(Village, col(Village.code) == col(ServiceVisit.village_code))
+        .where(ServiceVisit.on_date >= since)
+        .order_by(col(ServiceVisit.on_date), col(ServiceVisit.village_code))
+    )
+    return [
+        Visit(row.id or 0, row.village_code, name, row.on_date, row.place, row.hours)
+        for row, name in session.exec(query)
+    ]
 
 
 def prices(session: Session) -> dict[str, int]:

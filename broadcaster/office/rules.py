@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from rapidfuzz import process
 
@@ -38,7 +38,9 @@ TRY_WINDOW = timedelta(minutes=15)
 
 _MAX_FACT = 200  # characters; a fact is part of a text
 _USERNAME = re.compile(r"[a-z][a-z0-9._-]{1,31}")
-_LINK = re.compile(r"://|\bwww\.", re.IGNORECASE)
+_LINK = re.compile(r"://|\bwww\.|\b(?:wa|t)\.me\b|\.(?:com|net|org|id)\b", re.IGNORECASE)
+_GOVERNMENT_SITE = re.compile(r"(?:[a-z0-9-]+\.)+go\.id")
+_MAX_VISIT_TEXT = 80  # characters; place and hours of a visit are part of an SMS too
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,15 @@ class Fact:
 
 
 _OFFICE = "Dukcapil Kab. Bengkulu Utara"
+_BIRTH, _PARENTS, _PHOTO = "surat keterangan lahir, buku nikah", "KTP-el orang tua", "pas foto berwarna"
+_PAPERS = "akta kelahiran asli dan fotokopi, KK asli"
+
+
+def _rule(key: str, label: str, papers: str) -> Fact:
+    """What to bring: the national rule (Permendagri 2/2016) until the office says that it asks for less."""
+    return Fact(key, label, papers, required=False, default=papers)
+
+
 FACTS: tuple[Fact, ...] = (
     Fact("nama_kantor", "Nama kantor di awal setiap pesan", _OFFICE, default=_OFFICE),
     Fact("tempat_ambil", "Tempat pengambilan kartu", "loket Dukcapil di Arga Makmur"),
@@ -63,9 +74,24 @@ FACTS: tuple[Fact, ...] = (
     Fact("nomor_wa_pengirim", "Nomor WhatsApp pengirim pesan ini", "0812-3456-7891"),
     Fact("lama_selesai", "Lama pembuatan kartu", "3 hari kerja"),
     Fact("ukuran_foto", "Ukuran dan jumlah pas foto", "2x3 cm, 2 lembar", default="2x3 cm, 2 lembar"),
+    _rule("syarat_lahir", "Syarat bayi baru lahir (akta, KK dan KIA sekaligus)", f"{_BIRTH}, KK dan {_PARENTS}"),
+    _rule("syarat_baru", "Syarat anak di bawah 5 tahun yang sudah punya akta", f"{_PAPERS}, {_PARENTS}"),
+    _rule(
+        "syarat_foto", "Syarat anak 5 sampai 16 tahun (ukuran fotonya di ukuran_foto)", f"{_PAPERS}, {_PARENTS}, {_PHOTO}"
+    ),
+    _rule(
+        "syarat_ganti", "Syarat penggantian pada usia 5 tahun (ukuran fotonya di ukuran_foto)",
+        f"KIA lama bila ada, {_PAPERS}, {_PARENTS}, {_PHOTO}",
+    ),
+    _rule("syarat_ktp", "Syarat perekaman KTP-el pada usia 17 tahun", "KK asli dan fotokopinya"),
+    Fact("situs_kantor", "Situs resmi kantor, nama *.go.id saja", "bengkuluutarakab.go.id", required=False),
     Fact("kapasitas_harian", "Berapa orang dapat dilayani loket dalam satu hari", "50"),
 )  # fmt: skip
 _FACT: dict[str, Fact] = {fact.key: fact for fact in FACTS}
+_VISIT = (
+    Fact("place", "Tempat pelayanan keliling", "balai desa Karang Pulau"),
+    Fact("hours", "Jam pelayanan keliling", "08.30-12.00 WIB"),
+)
 
 
 def fact_of(key: str) -> Fact:
@@ -84,22 +110,23 @@ def fact_of(key: str) -> Fact:
 def check_fact(key: str, value: str) -> str:
     """`value` as it is stored: one line, numbers in one form. The empty text empties the fact. Raises `BadInput`."""
     fact = fact_of(key)
-    # a template variable with a line break or a row of spaces is refused by WhatsApp
-    text = " ".join(value.split())
-    if not text:
-        return ""
-    if len(text) > _MAX_FACT:
+    text = _one_line(fact, value, _MAX_FACT)
+    return _CHECKS.get(fact.key, _no_link)(fact, text) if text else ""
+
+
+def check_visit(on: date, place: str, hours: str, today: date) -> tuple[str, str]:
+    """Place and hours of a visit on the day `on` as they are stored. Raises `BadInput`; `today` in the office's zone."""
+    if on < today:
         raise BadInput(
-            f"{fact.label} ({fact.key}) terlalu panjang: {len(text)} huruf, paling banyak {_MAX_FACT}; persingkat.",
-            code="fact_too_long",
+            f"{on:%d-%m-%Y} sudah lewat; jadwal pelayanan keliling paling awal hari ini.", code="visit_in_the_past"
         )
-    if _LINK.search(text):
-        raise BadInput(
-            f"{fact.label} ({fact.key}) tidak boleh berisi tautan, karena pesan bertautan mirip penipuan; hapus itu.",
-            code="fact_has_link",
-        )
-    check = _CHECKS.get(fact.key)
-    return check(fact, text) if check else text
+    stored = []
+    for fact, value in zip(_VISIT, (place, hours), strict=True):
+        text = _no_link(fact, _one_line(fact, value, _MAX_VISIT_TEXT))
+        if not text:
+            raise BadInput(f"{fact.label} ({fact.key}) belum diisi; misalnya {fact.example}.", code="no_visit_text")
+        stored.append(text)
+    return stored[0], stored[1]
 
 
 def check_price(channel: str, idr: int) -> None:
@@ -177,6 +204,36 @@ def too_many_tries(tries: Iterable[datetime], now: datetime) -> bool:
     return sum(1 for at in tries if now - at < TRY_WINDOW) >= MAX_TRIES
 
 
+def _one_line(fact: Fact, value: str, most: int) -> str:
+    # a template variable with a line break or a row of spaces is refused by WhatsApp
+    text = " ".join(value.split())
+    if len(text) > most:
+        raise BadInput(
+            f"{fact.label} ({fact.key}) terlalu panjang: {len(text)} huruf, paling banyak {most}; persingkat.",
+            code="fact_too_long",
+        )
+    return text
+
+
+def _no_link(fact: Fact, text: str) -> str:
+    if _LINK.search(text):
+        raise BadInput(
+            f"{fact.label} ({fact.key}) tidak boleh berisi tautan, karena pesan bertautan mirip penipuan; hapus itu.",
+            code="fact_has_link",
+        )
+    return text
+
+
+def _site(fact: Fact, text: str) -> str:
+    if not _GOVERNMENT_SITE.fullmatch(text.lower()):
+        raise BadInput(
+            f"{fact.label} ({fact.key}) hanya boleh nama situs pemerintah seperti {fact.example}, tanpa https:// dan tanpa "
+            f"garis miring; bukan '{text}'.",
+            code="bad_fact",
+        )
+    return text.lower()
+
+
 def _whole_number(fact: Fact, text: str) -> str:
     if not (text.isascii() and text.isdigit() and 0 < int(text) <= 100_000):
         raise BadInput(
@@ -199,4 +256,5 @@ _CHECKS: dict[str, Callable[[Fact, str], str]] = {
     "kapasitas_harian": _whole_number,
     "nomor_wa_layanan": _phone,
     "nomor_wa_pengirim": _phone,
+    "situs_kantor": _site,
 }

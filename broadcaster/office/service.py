@@ -46,8 +46,8 @@ def set_fact(db: Database, key: str, value: str, *, by: str, now: datetime) -> s
     fact = rules.fact_of(key)
     stored = rules.check_fact(key, value)
     with db.write() as session:
-        by = _allowed(session, by, rules.MAY_SET_FACTS)
-        _upsert(session, OfficeFact, ["key"], {"key": fact.key, "value": stored, "updated_at": now, "updated_by": by})
+        by = allowed(session, by, rules.MAY_SET_FACTS)
+        upsert(session, OfficeFact, ["key"], {"key": fact.key, "value": stored, "updated_at": now, "updated_by": by})
         audit(session, at=now, staff=by, action="fact.set", entity=f"fact:{fact.key}", data={"value": stored})
     return stored
 
@@ -56,8 +56,8 @@ def set_price(db: Database, channel: str, idr: int, *, by: str, now: datetime) -
     """Set what one message (SMS: one segment) costs, in whole rupiah. Raises `BadInput`, `NotAllowed`."""
     rules.check_price(channel, idr)
     with db.write() as session:
-        by = _allowed(session, by, rules.MAY_SET_FACTS)
-        _upsert(session, Price, ["channel"], {"channel": channel, "idr": idr})
+        by = allowed(session, by, rules.MAY_SET_FACTS)
+        upsert(session, Price, ["channel"], {"channel": channel, "idr": idr})
         audit(session, at=now, staff=by, action="price.set", entity=f"price:{channel}", data={"idr": idr})
 
 
@@ -67,15 +67,15 @@ def add_closed_day(db: Database, on: date, name: str, *, by: str, now: datetime)
     if not label:
         raise BadInput(f"Hari libur {on:%d-%m-%Y} belum diberi nama; tulis misalnya 'Idul Fitri'.", code="no_name")
     with db.write() as session:
-        by = _allowed(session, by, rules.MAY_SET_FACTS)
-        _upsert(session, CalendarDay, ["on_date"], {"on_date": on, "name": label})
+        by = allowed(session, by, rules.MAY_SET_FACTS)
+        upsert(session, CalendarDay, ["on_date"], {"on_date": on, "name": label})
         audit(session, at=now, staff=by, action="calendar.closed", entity=_day(on), data={"name": label})
 
 
 def remove_closed_day(db: Database, on: date, *, by: str, now: datetime) -> None:
     """The office works on this day after all; loading the defaults does not close it again. Raises `NotFound`."""
     with db.write() as session:
-        by = _allowed(session, by, rules.MAY_SET_FACTS)
+        by = allowed(session, by, rules.MAY_SET_FACTS)
         row = session.exec(select(CalendarDay).where(CalendarDay.on_date == on)).first()
         if row is None:
             raise NotFound(f"{on:%d-%m-%Y} bukan hari libur di kalender kantor.", code="not_closed")
@@ -118,7 +118,7 @@ def add_staff(db: Database, username: str, role: str, password: str, *, by: str,
     rules.check_password(name, password)
     hashed = _hasher().hash(password)  # slow on purpose, so before the transaction
     with db.write() as session:
-        by = _allowed(session, by, rules.MAY_MANAGE_STAFF)
+        by = allowed(session, by, rules.MAY_MANAGE_STAFF)
         if session.exec(select(Staff.id).where(Staff.username == name)).first() is not None:
             raise BadInput(f"Akun '{name}' sudah ada; pilih nama lain.", code="username_taken")
         session.add(Staff(username=name, role=role, password_hash=hashed, created_at=now))
@@ -130,7 +130,7 @@ def add_staff(db: Database, username: str, role: str, password: str, *, by: str,
 def disable_staff(db: Database, username: str, *, by: str, now: datetime) -> None:
     """Close an account and sign it out everywhere. Raises `NotFound`, and `Blocked` for the last admin."""
     with db.write() as session:
-        by = _allowed(session, by, rules.MAY_MANAGE_STAFF)
+        by = allowed(session, by, rules.MAY_MANAGE_STAFF)
         row = _staff_row(session, username)
         if row.disabled_at is not None:
             return
@@ -153,7 +153,7 @@ def reset_password(db: Database, username: str, password: str, *, by: str, now: 
     hashed = _hasher().hash(password)
     with db.write() as session:
         if by.strip().lower() != name:
-            by = _allowed(session, by, rules.MAY_MANAGE_STAFF)
+            by = allowed(session, by, rules.MAY_MANAGE_STAFF)
         row = _staff_row(session, name)
         row.password_hash = hashed
         session.add(row)
@@ -218,7 +218,7 @@ def add_test_recipient(db: Database, channel: str, address: str, label: str, *, 
     stored = _recipient_address(channel, address)
     name = " ".join(label.split()) or mask(stored)
     with db.write() as session:
-        by = _allowed(session, by, rules.MAY_MANAGE_RECIPIENTS)
+        by = allowed(session, by, rules.MAY_MANAGE_RECIPIENTS)
         blind = db.sealer.blind("address", stored)
         row = {
             "channel": channel,
@@ -226,7 +226,7 @@ def add_test_recipient(db: Database, channel: str, address: str, label: str, *, 
             "sealed_address": db.sealer.seal("address", stored),
             "label": name,
         }
-        _upsert(session, TestRecipient, ["channel", "address_blind"], row)
+        upsert(session, TestRecipient, ["channel", "address_blind"], row)
         audit(
             session,
             at=now,
@@ -287,8 +287,8 @@ def _lock_chain(session: Session) -> None:
         session.execute(text(f"SELECT pg_advisory_xact_lock({_AUDIT_LOCK})"))
 
 
-def _allowed(session: Session, by: str, roles: Iterable[str]) -> str:
-    """The acting account's name as it is stored; raises `NotAllowed`."""
+def allowed(session: Session, by: str, roles: Iterable[str]) -> str:
+    """The acting account's name as it is stored, when it has one of `roles`; raises `NotAllowed`."""
     return by if by == rules.SYSTEM else queries.require(session, by, roles).username
 
 
@@ -349,7 +349,7 @@ def _nobodys_hash() -> str:
     return _hasher().hash(secrets.token_hex(16))
 
 
-def _upsert(session: Session, model: type[SQLModel], keys: Sequence[str], values: Mapping[str, Any]) -> None:
+def upsert(session: Session, model: type[SQLModel], keys: Sequence[str], values: Mapping[str, Any]) -> None:
     """Insert, or change the row with the same keys: two people saving at once do not fail each other."""
     statement = _insert(session)(_table(model)).values(**values)
     changed = {name: statement.excluded[name] for name in values if name not in keys}

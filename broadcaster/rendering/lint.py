@@ -15,11 +15,11 @@ from typing import Literal
 from broadcaster.domain.message import ChannelKind
 from broadcaster.errors import BadInput
 from broadcaster.rendering import source as sources
+from broadcaster.rendering.catalogue import examples, neutral, variables
+from broadcaster.rendering.form import Problem, line_of, nearest
 from broadcaster.rendering.rules import (
     BUTTON_TITLE,
     PLACEHOLDER,
-    PLACEHOLDERS,
-    SAMPLE_FAMILIES,
     TELEGRAM_TEXT,
     WHATSAPP_BODY,
     adjacent_placeholders,
@@ -30,7 +30,7 @@ from broadcaster.rendering.rules import (
     segments,
     stray_braces,
 )
-from broadcaster.rendering.source import ANSWER_PREFIX, Problem, Source, line_of, nearest
+from broadcaster.rendering.source import ANSWER_PREFIX, MESSAGE_PURPOSES, Source
 
 Severity = Literal["error", "warning"]
 
@@ -50,7 +50,7 @@ class Text:
 
     channel: str
     body: str
-    kind: str  # campaign | answer
+    kind: str  # campaign | thanks | correction | answer
     stops: bool  # a button says "stop"
 
 
@@ -153,8 +153,8 @@ def _stop_button(text: Text) -> Iterable[tuple[str, str]]:
 
 def _placeholders_known(text: Text) -> Iterable[tuple[str, str]]:
     for name in placeholders(text.body):
-        if name not in PLACEHOLDERS:
-            yield f"{{{name}}}", f"Isian {{{name}}} tidak dikenal{nearest(name, PLACEHOLDERS)}"
+        if name not in variables():
+            yield f"{{{name}}}", f"Isian {{{name}}} tidak dikenal{nearest(name, variables())}"
     for piece in stray_braces(text.body):
         yield piece, f"Kurung kurawal hanya untuk isian: {piece}"
 
@@ -188,14 +188,14 @@ def _limit(most: int, name: str) -> Callable[[Text], Iterable[tuple[str, str]]]:
 
 def _filled(text: Text) -> list[str]:
     try:
-        return [fill(text.body, family) for family in SAMPLE_FAMILIES]
+        return [fill(text.body, values) for values in (examples(variables()), neutral(variables()))]
     except BadInput:
         return []  # an unknown placeholder is reported by its own rule
 
 
 def _whatsapp_placeholders(text: Text) -> Iterable[tuple[str, str]]:
     found = PLACEHOLDER.findall(text.body)
-    if text.kind != "campaign" or not found:
+    if not found:
         return
     if re.match(r"\W*\{", text.body):
         yield "{" + found[0] + "}", "Templat WhatsApp tidak boleh diawali isian; tulis kata di depannya"
@@ -210,8 +210,8 @@ def _whatsapp_placeholders(text: Text) -> Iterable[tuple[str, str]]:
         yield "", "Templat WhatsApp tidak boleh memuat tab, baris kosong beruntun, atau banyak spasi"
 
 
-_MESSAGES = ("campaign",)
-_ALL = ("campaign", "answer")
+_MESSAGES = MESSAGE_PURPOSES
+_ALL = (*_MESSAGES, "answer")
 _CHECK = r"ragu\b[^.]*[.?,]?[^.]*\b(?:desa|layanan|kantor)\b"
 _NEVER = r"tidak (?:pernah )?meminta[^.]*NIK"
 
@@ -221,7 +221,7 @@ RULES: tuple[Rule, ...] = (
     Rule("honorific", "error", _EVERY, _ALL, _family_names),
     Rule("office_first", "error", _PEOPLE, _MESSAGES, _office_first),
     Rule("spelled_out", "error", _PEOPLE, _ALL, _spelled_out),
-    Rule("free", "error", _PEOPLE, _MESSAGES, _absent(r"\bGRATIS\b", "Katakan bahwa layanan ini GRATIS")),
+    Rule("free", "error", _PEOPLE, ("campaign",), _absent(r"\bGRATIS\b", "Katakan bahwa layanan ini GRATIS")),
     Rule(
         "how_to_check", "error", _PEOPLE, _MESSAGES,
         _absent(_CHECK, "Katakan cara memastikan, misalnya: Bila ragu, tanyakan ke kantor desa."),
@@ -312,7 +312,7 @@ def _of_source(source: Source, toml: str) -> list[tuple[Severity, Problem]]:
                 if source.purpose == "answer" and (rule.name, message) in seen:
                     continue  # an answer has one text for both channels
                 seen.add((rule.name, message))
-                where = channel if source.purpose == "campaign" else "text"
+                where = channel if source.purpose in MESSAGE_PURPOSES else "text"
                 line = line_of(toml, piece or where, where)
                 found.append((rule.severity, Problem(line, rule.name, _named(source, channel, message))))
     return found

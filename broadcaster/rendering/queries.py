@@ -14,8 +14,10 @@ from broadcaster.channels.protocol import Button
 from broadcaster.domain.message import ChannelKind
 from broadcaster.errors import BadInput, NotFound
 from broadcaster.rendering import source as sources
+from broadcaster.rendering.catalogue import cannot_fill, examples, variables
+from broadcaster.rendering.form import nearest
 from broadcaster.rendering.rules import (
-    SAMPLE_VALUES,
+    EmptyValue,
     Segments,
     fill,
     length_warnings,
@@ -24,7 +26,7 @@ from broadcaster.rendering.rules import (
     segments,
     to_provider_body,
 )
-from broadcaster.rendering.source import ANSWER_PREFIX, Source
+from broadcaster.rendering.source import ANSWER_PREFIX, MESSAGE_PURPOSES, Source
 from broadcaster.rendering.values import Family, Values, family_of, office_values, values_for, values_of
 from broadcaster.storage.tables import MessageTemplate, ProviderTemplate, TemplateVersion
 
@@ -133,13 +135,13 @@ def latest(session: Session, key: str) -> Version:
     ).first()
     if newest is None:
         known = list(session.exec(select(MessageTemplate.key)))
-        raise NotFound(f'Pesan "{key}" tidak ada{sources.nearest(key, known)}.', code="no_template")
+        raise NotFound(f'Pesan "{key}" tidak ada{nearest(key, known)}.', code="no_template")
     return versions(session, [newest])[newest]
 
 
-def templates(session: Session, purpose: str = "campaign") -> list[Version]:
-    """The newest wording of every message (or every answer), by key."""
-    keys = session.exec(select(MessageTemplate.key).where(MessageTemplate.purpose == purpose)).all()
+def templates(session: Session, purposes: Iterable[str] = MESSAGE_PURPOSES) -> list[Version]:
+    """The newest wording of every message (or of what else has one of `purposes`), by key."""
+    keys = session.exec(select(MessageTemplate.key).where(col(MessageTemplate.purpose).in_(purposes))).all()
     return [latest(session, key) for key in sorted(keys)]
 
 
@@ -150,31 +152,36 @@ def answer(session: Session, intent: str, household_id: int | None = None) -> Re
 
 
 def render(version: Version, channel: ChannelKind | str, values: Values) -> Rendered:
-    """Fill a version for one channel. Raises `BadInput` when it has no text for it or a value is missing."""
+    """Fill a version for one channel. Raises `BadInput` when it has no text for it or a value is missing: then it says
+    which command fills it.
+    """
     channel = ChannelKind(channel)
     text = version.texts.get(channel)
     if text is None:
         raise BadInput(f"Pesan {version.key} tidak punya teks untuk saluran {channel}", code="no_text_for_channel")
-    filled = fill(text, values)
+    content_variables: dict[str, str] = {}
+    try:
+        filled = fill(text, values)
+        if channel is ChannelKind.WHATSAPP and version.purpose in MESSAGE_PURPOSES:
+            content_variables = provider_values(to_provider_body(text)[1], values)
+    except EmptyValue as empty:
+        raise cannot_fill(empty.name, values) from empty
     if channel is ChannelKind.SMS:
         filled = plain_signs(filled)
     buttons = version.buttons if channel in (ChannelKind.TELEGRAM, ChannelKind.WHATSAPP) else ()
-    variables: dict[str, str] = {}
-    if channel is ChannelKind.WHATSAPP and version.purpose == "campaign":
-        variables = provider_values(to_provider_body(text)[1], values)
     return Rendered(
         channel=channel,
         text=filled,
         buttons=buttons,
         content_sid=version.content_sid if channel is ChannelKind.WHATSAPP else "",
-        content_variables=variables,
+        content_variables=content_variables,
     )
 
 
 def preview(session: Session, key: str, channel: ChannelKind | str, values: Values | None = None) -> Rendered:
     """The newest wording of `key`, filled with `values`, else with what the office said, else with examples."""
     known = {name: value for name, value in office_values(session).items() if value}
-    return render(latest(session, key), channel, {**SAMPLE_VALUES, **known, **(values or {})})
+    return render(latest(session, key), channel, {**examples(variables()), **known, **(values or {})})
 
 
 def source_of(session: Session, key: str, number: int | None = None) -> Source:
@@ -220,7 +227,7 @@ def template_request(version: Version) -> TemplateRequest | None:
         language="id",
         category=version.category.upper(),
         body=body,
-        samples=provider_values(order, SAMPLE_VALUES),
+        samples=provider_values(order, examples(variables())),
         buttons=version.buttons,
     )
 
@@ -251,7 +258,7 @@ def _version(row: TemplateVersion, template: MessageTemplate, provider: Provider
         id=row.id or 0,
         key=template.key,
         title=source.title,
-        purpose=template.purpose,
+        purpose=source.purpose,
         category=source.category,
         texts=source.texts,
         buttons=tuple(Button(title, intent) for title, intent in source.buttons),
@@ -264,7 +271,7 @@ def _version(row: TemplateVersion, template: MessageTemplate, provider: Provider
 
 
 __all__ = [
-    "SAMPLE_VALUES", "Family", "HistoryLine", "ProviderLine", "Rendered", "TemplateRequest", "Values", "Version",
+    "Family", "HistoryLine", "ProviderLine", "Rendered", "TemplateRequest", "Values", "Version",
     "answer", "family_of", "history", "latest", "office_values", "preview", "provider_lines", "render", "source_of",
     "template_request", "templates", "values_for", "values_of", "versions",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """Filling a text, counting its segments, and what WhatsApp asks of a template. Pure: preview and sending share it.
 
-A text holds named placeholders such as `{ortu}`; `PLACEHOLDERS` says what each one means and gives an example.
+A text holds named placeholders such as `{ortu}`; `catalogue` says what each one means and gives examples.
 """
 
 from __future__ import annotations
@@ -17,56 +17,6 @@ from broadcaster.domain.message import ChannelKind
 from broadcaster.errors import BadInput
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
-
-#: Every placeholder a text may use: what it is filled with, and an example of usual length.
-PLACEHOLDERS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "ortu": ("sapaan dan nama orang tua/wali", "Bapak/Ibu Sri Wahyuni"),
-        "anak": ("nama depan anak", "Rizki"),
-        "desa": ("desa atau kelurahan", "Desa Karang Pulau"),
-        "tempat": ("tempat pengambilan", "loket Dukcapil di Arga Makmur"),
-        "jam": ("jam layanan", "Senin-Kamis 08.00-15.00, Jumat 08.00-15.30"),
-        "syarat": ("yang dibawa saat mengambil", "KTP-el orang tua dan KK asli"),
-        "kantor": ("nama kantor", "Dukcapil Kab. Bengkulu Utara"),
-        "nomor_wa": ("nomor WhatsApp pengirim, tempat STOP dibaca", "081173001234"),
-        "nomor_layanan": ("nomor WhatsApp layanan", "0811-7300-5678"),
-        "tanggal": ("ulang tahun ke-5 anak", "24 November 2026"),
-        "latar": ("warna latar pas foto", "merah"),
-        "ukuran_foto": ("ukuran dan jumlah pas foto", "2x3 cm, 2 lembar"),
-        "lama": ("lama penyelesaian", "3 hari kerja"),
-    }
-)
-
-#: Placeholders that speak of one family; the others are facts of the office.
-FAMILY = frozenset({"ortu", "anak", "desa", "tanggal", "latar"})
-
-#: Office fact behind a placeholder. `tempat` has one fact per counter as well, see `queries`.
-FACT_OF: Mapping[str, str] = MappingProxyType(
-    {
-        "kantor": "nama_kantor",
-        "tempat": "tempat_ambil",
-        "jam": "jam_layanan",
-        "syarat": "syarat_ambil",
-        "nomor_wa": "nomor_wa_pengirim",
-        "nomor_layanan": "nomor_wa_layanan",
-        "lama": "lama_selesai",
-        "ukuran_foto": "ukuran_foto",
-    }
-)
-
-SAMPLE_VALUES: Mapping[str, str] = MappingProxyType({name: example for name, (_, example) in PLACEHOLDERS.items()})
-
-#: Families as they really occur: one child, two, a long name, an island, a phone that several families share.
-SAMPLE_FAMILIES: tuple[Mapping[str, str], ...] = tuple(
-    MappingProxyType({**SAMPLE_VALUES, **family})
-    for family in (
-        {},
-        {"ortu": "Bapak/Ibu Eko Purnomo", "anak": "Siti dan Budi", "desa": "Desa Air Ba'us I"},
-        {"ortu": "Bapak/Ibu Muhammad Taufik Hidayat", "anak": "Muhammad", "desa": "Kelurahan Lubuk Durian"},
-        {"ortu": "Bapak/Ibu Marlina", "anak": "Yohana", "desa": "Desa Malakoni", "tempat": "kantor Camat Enggano"},
-        {"ortu": "Bapak/Ibu", "anak": "anak Bapak/Ibu", "desa": "Desa Tanjung Harapan"},
-    )
-)
 
 #: What a button may stand for.
 BUTTON_INTENTS = (
@@ -101,6 +51,14 @@ _PLAIN = str.maketrans(
     {"‘": "'", "’": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "–": "-", "—": "-", "‐": "-", "‑": "-",
      "…": "...", "•": "-", "\u00a0": " ", "\u202f": " ", "\t": " "}
 )  # fmt: skip
+
+
+class EmptyValue(BadInput):
+    """A text needs the placeholder `name`, and there is nothing to put there; `catalogue.cannot_fill` says what to do."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Isian {{{name}}} kosong", code="missing_value")
+        self.name = name
 
 
 @dataclass(frozen=True)
@@ -154,7 +112,7 @@ def stray_braces(text: str) -> tuple[str, ...]:
 def fill(text: str, values: Mapping[str, str]) -> str:
     """Put `values` into `text`, once: a brace inside a value is an ordinary sign.
 
-    Raises `BadInput` when a value is missing or empty, or when `text` holds a brace that is no placeholder.
+    Raises `EmptyValue` when a value is missing or empty, `BadInput` when `text` holds a brace that is no placeholder.
     """
     if stray := stray_braces(text):
         raise BadInput(
@@ -166,7 +124,7 @@ def fill(text: str, values: Mapping[str, str]) -> str:
         name = pieces[place]
         found = values.get(name, "")
         if not found.strip():
-            raise missing_value(name)
+            raise EmptyValue(name)
         pieces[place] = found
     return "".join(pieces)
 
@@ -175,14 +133,6 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 def _pieces(text: str) -> tuple[str, ...]:
     """`text` cut at its placeholders: fixed words and names by turns, beginning and ending with fixed words."""
     return tuple(PLACEHOLDER.split(text))
-
-
-def missing_value(name: str) -> BadInput:
-    """The error for an empty placeholder: it names the office fact to fill in, when there is one."""
-    meaning = PLACEHOLDERS.get(name, ("isian yang tidak dikenal", ""))[0]
-    fact = FACT_OF.get(name)
-    fix = f'; isi dengan `broadcaster office set {fact} "..."`' if fact else ""
-    return BadInput(f"Isian {{{name}}} ({meaning}) kosong{fix}", code="missing_value")
 
 
 @lru_cache(maxsize=1024)  # what the office said is in every text
@@ -199,10 +149,10 @@ def _is_control(sign: str) -> bool:
 
 
 def join_names(names: Sequence[str]) -> str:
-    """`Rizki` · `Rizki dan Siti` · `Rizki, Siti, dan Budi`. The empty list gives an empty text."""
-    if len(names) < 3:
-        return " dan ".join(names)
-    return ", ".join(names[:-1]) + ", dan " + names[-1]
+    """`Ani` · `Ani dan Budi` · `Ani, Budi dan Citra`. The empty list gives an empty text."""
+    if len(names) < 2:
+        return "".join(names)
+    return ", ".join(names[:-1]) + " dan " + names[-1]
 
 
 @lru_cache(maxsize=256)
@@ -214,12 +164,12 @@ def to_provider_body(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def provider_values(order: Sequence[str], values: Mapping[str, str]) -> dict[str, str]:
-    """Content variables of a filled template, `{"1": "Sri", ...}`, one line each; `BadInput` when one is empty."""
+    """Content variables of a filled template, `{"1": "Sri", ...}`, one line each; `EmptyValue` when one is empty."""
     filled: dict[str, str] = {}
     for index, name in enumerate(order, start=1):
         found = tidy(values.get(name, ""))
         if not found:
-            raise missing_value(name)
+            raise EmptyValue(name)
         filled[str(index)] = found
     return filled
 

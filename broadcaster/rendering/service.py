@@ -14,8 +14,9 @@ from sqlmodel import Session, col, select
 
 from broadcaster.errors import NotFound
 from broadcaster.rendering import source as sources
+from broadcaster.rendering.form import Problem, raise_first
 from broadcaster.rendering.lint import examine
-from broadcaster.rendering.source import ANSWER_PREFIX, Problem, Source
+from broadcaster.rendering.source import ANSWER_PREFIX, Source
 from broadcaster.storage.tables import MessageTemplate, ProviderTemplate, TemplateVersion
 
 #: Who the shipped wordings are by.
@@ -85,7 +86,7 @@ def record_provider_template(
 
 
 def _checked(key: str, toml: str) -> Source:
-    sources.raise_first(_errors(key, toml), key)
+    raise_first(_errors(key, toml), key)
     source, _ = sources.read(key, toml)
     assert source is not None, "a file without problems of form can be read"
     return source
@@ -111,7 +112,7 @@ def _add_version(session: Session, source: Source, now: datetime, by: str) -> Te
     template = session.exec(select(MessageTemplate).where(MessageTemplate.key == source.key)).first()
     if template is None:
         template = MessageTemplate(key=source.key, title=source.title, purpose=source.purpose, category=source.category)
-    template.title, template.category = source.title, source.category
+    template.title, template.purpose, template.category = source.title, source.purpose, source.category
     session.add(template)
     session.flush()
     assert template.id is not None

@@ -1,6 +1,7 @@
 """The office's text files: TOML in, a checked `Source` out, and TOML again. Pure; the caller reads and writes files.
 
     title = "KIA sudah jadi, silakan diambil"
+    notes = "Tiga hari setelah kartu dicetak."
     purpose = "campaign"
     category = "utility"
     occasions = ["printed_uncollected"]
@@ -14,28 +15,32 @@
     telegram = "..."
     sms = "..."
 
-An answer file has `title` and one `text` for Telegram and WhatsApp.
+`variant_of = "ambil-kartu-1"` makes `ambil-kartu-1-b` another wording of it, for a comparison. An answer file has `title` and
+one `text` for Telegram and WhatsApp; an announcement has a text per medium and is sent to nobody by the program.
 """
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import re
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from broadcaster.domain.card import Occasion
 from broadcaster.domain.message import ChannelKind
-from broadcaster.errors import BadInput
+from broadcaster.rendering.form import Form, Problem, parse, unknown_keys
 from broadcaster.rendering.rules import BUTTON_INTENTS, placeholders
 
-MESSAGE_KEYS = ("title", "purpose", "category", "occasions", "variables", "buttons", "texts")
+MESSAGE_KEYS = (
+    "title", "notes", "purpose", "category", "occasions", "variables", "variant_of", "buttons", "texts",
+)  # fmt: skip
 ANSWER_KEYS = ("title", "text")
+ANNOUNCEMENT_KEYS = ("title", "notes", "texts")
 BUTTON_KEYS = ("title", "intent")
+#: What the office writes of its own accord; on WhatsApp each is an approved template. An answer is the other purpose.
+MESSAGE_PURPOSES = ("campaign", "thanks", "correction")
 CATEGORIES = ("utility", "marketing")
 CHANNELS = tuple(str(channel) for channel in ChannelKind)
 OCCASIONS = tuple(str(occasion) for occasion in Occasion)
@@ -43,40 +48,41 @@ OCCASIONS = tuple(str(occasion) for occasion in Occasion)
 ANSWER_CHANNELS = ("telegram", "whatsapp")
 #: Key of an answer in the database; its file is answers/<intent>.toml.
 ANSWER_PREFIX = "answer:"
+#: Where an announcement is heard or read before the first messages leave; its file is announcements/<key>.toml.
+MEDIA = ("desa", "radio", "billboard", "social")
+ANNOUNCEMENT_PREFIX = "announcement:"
+#: The file of another wording is called after the first one, with this behind.
+VARIANT_SUFFIX = "-b"
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True)
-class Problem:
-    """What is wrong with a file, and the line it is on (from 1)."""
-
-    line: int
-    rule: str
-    message: str
-
-
-@dataclass(frozen=True)
 class Source:
-    """One message or answer as its file says it."""
+    """One message, answer or announcement as its file says it."""
 
     key: str
     title: str
-    purpose: str  # campaign | answer
-    category: str  # utility | marketing
+    purpose: str  # one of MESSAGE_PURPOSES | answer | announcement
+    category: str  # utility | marketing; "" for an announcement
     occasions: tuple[str, ...]
     variables: tuple[str, ...]
     buttons: tuple[tuple[str, str], ...]  # (title, intent)
-    texts: Mapping[str, str]  # channel -> text
+    texts: Mapping[str, str]  # channel (announcement: medium) -> text
+    notes: str = ""  # for staff: when to use it, what to mind
+    variant_of: str = ""  # key of the message this is another wording of
 
     def content(self) -> str:
         """What is kept of a version, as JSON; equal wordings give equal texts."""
         return json.dumps(
             {
                 "title": self.title,
+                "notes": self.notes,
+                "purpose": self.purpose,
                 "category": self.category,
                 "occasions": list(self.occasions),
                 "variables": list(self.variables),
+                "variant_of": self.variant_of,
                 "buttons": [list(button) for button in self.buttons],
                 "texts": dict(self.texts),
             },
@@ -90,27 +96,32 @@ class Source:
 
 def read_message(key: str, toml: str) -> tuple[Source | None, list[Problem]]:
     """A message file; problems of form only (what the texts say is `lint`'s matter). None when it cannot be used."""
-    data, problems = _parse(key, toml, MESSAGE_KEYS)
-    if data is None:
+    form, problems = _open(key, toml, MESSAGE_KEYS)
+    if form is None:
         return None, problems
-    form = _Form(toml, data, problems)
-    texts = form.table("texts")
+    texts = form.texts("texts")
     for channel in texts:
         form.known(channel, CHANNELS, "channel", "Saluran")
-    buttons = form.buttons()
     source = Source(
         key=key,
         title=form.text("title"),
-        purpose=form.one_of("purpose", ("campaign",)),
+        purpose=form.one_of("purpose", MESSAGE_PURPOSES),
         category=form.one_of("category", CATEGORIES),
         occasions=form.words("occasions", OCCASIONS),
         variables=form.words("variables", None),
-        buttons=buttons,
-        texts={name: _trim(text) for name, text in texts.items() if isinstance(text, str)},
+        buttons=_buttons(form),
+        texts=texts,
+        notes=form.optional("notes").strip(),
+        variant_of=form.optional("variant_of"),
     )
-    if not source.texts:
+    if not texts and not problems:
         form.problem("texts", "missing_key", "Tidak ada teks; isi bagian [texts] dengan paling sedikit satu saluran")
-    used = dict.fromkeys(name for text in source.texts.values() for name in placeholders(text))
+    if source.purpose == "campaign" and not source.occasions and "occasions" in form.data:
+        form.problem("occasions", "value", '"occasions" kosong; sebut paling sedikit satu keperluan')
+    if source.variant_of and key != source.variant_of + VARIANT_SUFFIX:
+        name = f"{source.variant_of}{VARIANT_SUFFIX}.toml"
+        form.problem("variant_of", "variant", f'Berkas kalimat lain dari "{source.variant_of}" harus bernama {name}')
+    used = _used(texts)
     for name in used:
         if name not in source.variables:
             form.problem(f"{{{name}}}", "variables", f'Isian {{{name}}} dipakai; tambahkan "{name}" pada variables')
@@ -122,11 +133,10 @@ def read_message(key: str, toml: str) -> tuple[Source | None, list[Problem]]:
 
 def read_answer(key: str, toml: str) -> tuple[Source | None, list[Problem]]:
     """An answer file; `key` is the file's name without `.toml`."""
-    data, problems = _parse(key, toml, ANSWER_KEYS)
-    if data is None:
+    form, problems = _open(key, toml, ANSWER_KEYS)
+    if form is None:
         return None, problems
-    form = _Form(toml, data, problems)
-    text = _trim(form.text("text"))
+    text = form.text("text").strip()
     source = Source(
         key=ANSWER_PREFIX + key,
         title=form.text("title"),
@@ -140,25 +150,51 @@ def read_answer(key: str, toml: str) -> tuple[Source | None, list[Problem]]:
     return (source if not problems else None), problems
 
 
+def read_announcement(key: str, toml: str) -> tuple[Source | None, list[Problem]]:
+    """An announcement file; `key` is the file's name without `.toml`."""
+    form, problems = _open(key, toml, ANNOUNCEMENT_KEYS)
+    if form is None:
+        return None, problems
+    texts = form.texts("texts")
+    for medium in texts:
+        form.known(medium, MEDIA, "channel", "Media")
+    source = Source(
+        key=ANNOUNCEMENT_PREFIX + key,
+        title=form.text("title"),
+        purpose="announcement",
+        category="",
+        occasions=(),
+        variables=_used(texts),
+        buttons=(),
+        texts=texts,
+        notes=form.optional("notes").strip(),
+    )
+    return (source if not problems else None), problems
+
+
 def read(key: str, toml: str) -> tuple[Source | None, list[Problem]]:
-    """A file of the kind its key names: `answer:<intent>` or a message."""
+    """A file of the kind its key names: `answer:<intent>`, `announcement:<key>` or a message."""
     if key.startswith(ANSWER_PREFIX):
         return read_answer(key.removeprefix(ANSWER_PREFIX), toml)
+    if key.startswith(ANNOUNCEMENT_PREFIX):
+        return read_announcement(key.removeprefix(ANNOUNCEMENT_PREFIX), toml)
     return read_message(key, toml)
 
 
 def of_content(key: str, purpose: str, content: str) -> Source:
-    """The other direction of `Source.content`."""
+    """The other direction of `Source.content`; `purpose` is for a version that does not say its own."""
     kept: dict[str, Any] = json.loads(content)
     return Source(
         key=key,
         title=str(kept.get("title", key)),
-        purpose=purpose,
+        purpose=str(kept.get("purpose", purpose)),
         category=str(kept.get("category", "utility")),
         occasions=tuple(kept.get("occasions", ())),
         variables=tuple(kept.get("variables", ())),
         buttons=tuple((str(title), str(intent)) for title, intent in kept.get("buttons", ())),
         texts=kept["texts"],
+        notes=str(kept.get("notes", "")),
+        variant_of=str(kept.get("variant_of", "")),
     )
 
 
@@ -167,126 +203,46 @@ def to_toml(source: Source) -> str:
     lines = [f"title = {_quoted(source.title)}"]
     if source.purpose == "answer":
         return "\n".join([*lines, f"text = {_block(source.texts[ANSWER_CHANNELS[0]])}", ""])
-    lines += [f'purpose = "{source.purpose}"', f'category = "{source.category}"']
-    lines += [f"occasions = {_list(source.occasions)}", f"variables = {_list(source.variables)}", ""]
+    if source.notes:
+        lines.append(f"notes = {_block(source.notes)}")
+    if source.purpose != "announcement":
+        lines += [f'purpose = "{source.purpose}"', f'category = "{source.category}"']
+        lines += [f"occasions = {_list(source.occasions)}", f"variables = {_list(source.variables)}"]
+    if source.variant_of:
+        lines.append(f'variant_of = "{source.variant_of}"')
     for title, intent in source.buttons:
-        lines += ["[[buttons]]", f"title = {_quoted(title)}", f'intent = "{intent}"', ""]
-    lines += ["[texts]", *(f"{channel} = {_block(text)}" for channel, text in source.texts.items()), ""]
+        lines += ["", "[[buttons]]", f"title = {_quoted(title)}", f'intent = "{intent}"']
+    lines += ["", "[texts]", *(f"{channel} = {_block(text)}" for channel, text in source.texts.items()), ""]
     return "\n".join(lines)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """` (maksudnya "sms"?)`, or nothing when no known word is near."""
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f' (maksudnya "{found[0]}"?)' if found else ""
-
-
-def _parse(key: str, toml: str, known: tuple[str, ...]) -> tuple[dict[str, Any] | None, list[Problem]]:
+def _open(key: str, toml: str, known: Sequence[str]) -> tuple[Form | None, list[Problem]]:
     if not _KEY.fullmatch(key):
         message = f'Nama "{key}" tidak dapat dipakai; pakai huruf kecil, angka, tanda hubung, misalnya ambil-kartu-1'
         return None, [Problem(1, "key", message)]
-    try:
-        data = tomllib.loads(toml)
-    except tomllib.TOMLDecodeError as error:
-        found = re.search(r"at line (\d+)", str(error))
-        # the end of the file is where a quotation mark that was never closed is noticed
-        line = int(found.group(1)) if found else toml.count("\n") + 1
-        message = f"Berkas tidak terbaca sebagai TOML; periksa tanda kutip dan kurung ({error})"
-        return None, [Problem(line, "toml", message)]
-    problems = [
-        Problem(line_of(toml, name), "unknown_key", f'Kunci "{name}" tidak dikenal{nearest(name, known)}')
-        for name in data
-        if name not in known
-    ]
-    return data, problems
+    data, problems = parse(toml, known)
+    return (None if data is None else Form(toml, data, problems)), problems
 
 
-class _Form:
-    """Reads one value after another and collects what is wrong."""
-
-    def __init__(self, toml: str, data: Mapping[str, Any], problems: list[Problem]) -> None:
-        self.toml, self.data, self.problems = toml, data, problems
-
-    def problem(self, near: str, rule: str, message: str) -> None:
-        self.problems.append(Problem(line_of(self.toml, near), rule, message))
-
-    def text(self, name: str) -> str:
-        value = self.data.get(name)
-        if isinstance(value, str) and value.strip():
-            return value
-        self.problem(name, "missing_key", f'"{name}" belum diisi; isi dengan teks')
-        return ""
-
-    def one_of(self, name: str, allowed: tuple[str, ...]) -> str:
-        value = self.data.get(name)
-        if isinstance(value, str) and value in allowed:
-            return value
-        self.problem(name, "value", f'"{name}" harus salah satu dari: {", ".join(allowed)}')
-        return ""
-
-    def words(self, name: str, allowed: tuple[str, ...] | None) -> tuple[str, ...]:
-        value = self.data.get(name)
-        if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-            self.problem(name, "value", f'"{name}" harus berupa daftar, misalnya {name} = ["..."]')
-            return ()
-        for word in value:
-            if allowed is not None:
-                self.known(word, allowed, "value", f'Isi "{name}":')
-        return tuple(value)
-
-    def known(self, word: str, allowed: tuple[str, ...], rule: str, what: str) -> None:
-        if word not in allowed:
-            self.problem(word, rule, f'{what} "{word}" tidak dikenal{nearest(word, allowed)}')
-
-    def table(self, name: str) -> dict[str, Any]:
-        value = self.data.get(name)
-        if isinstance(value, dict):
-            for inner, text in value.items():
-                if not isinstance(text, str) or not text.strip():
-                    self.problem(inner, "value", f'Teks "{inner}" harus berisi tulisan')
-            return value
-        self.problem(name, "missing_key", f"Bagian [{name}] belum ada")
-        return {}
-
-    def buttons(self) -> tuple[tuple[str, str], ...]:
-        value = self.data.get("buttons", [])
-        if not isinstance(value, list) or not all(isinstance(button, dict) for button in value):
-            self.problem("buttons", "value", "Tombol ditulis sebagai [[buttons]] dengan title dan intent")
-            return ()
-        found: list[tuple[str, str]] = []
-        for button in value:
-            for name in button:
-                self.known(name, BUTTON_KEYS, "unknown_key", "Kunci tombol")
-            title, intent = button.get("title"), button.get("intent")
-            if not isinstance(title, str) or not isinstance(intent, str):
-                self.problem("buttons", "missing_key", "Setiap tombol perlu title dan intent")
-                continue
-            self.known(intent, BUTTON_INTENTS, "value", "Maksud tombol")
-            found.append((title, intent))
-        return tuple(found)
+def _buttons(form: Form) -> tuple[tuple[str, str], ...]:
+    value = form.data.get("buttons", [])
+    if not isinstance(value, list) or not all(isinstance(button, dict) for button in value):
+        form.problem("buttons", "value", "Tombol ditulis sebagai [[buttons]] dengan title dan intent")
+        return ()
+    found: list[tuple[str, str]] = []
+    for button in value:
+        form.problems += unknown_keys(form.toml, button, BUTTON_KEYS, "buttons")
+        title, intent = button.get("title"), button.get("intent")
+        if not isinstance(title, str) or not isinstance(intent, str):
+            form.problem("buttons", "missing_key", "Setiap tombol perlu title dan intent")
+            continue
+        form.known(intent, BUTTON_INTENTS, "value", "Maksud tombol")
+        found.append((title, intent))
+    return tuple(found)
 
 
-def line_of(toml: str, near: str, channel: str = "") -> int:
-    """The line (from 1) that first holds `near`, looked for from the text of `channel` on; 1 when it is nowhere."""
-    lines = toml.split("\n")
-    start = 0
-    if channel:
-        start = next((number for number, line in enumerate(lines) if re.match(rf"\s*{channel}\s*=", line)), 0)
-    first = near.split("\n", 1)[0].strip()
-    for number in range(start, len(lines)):
-        if first and first in lines[number]:
-            return number + 1
-    return start + 1
-
-
-def raise_first(problems: Iterable[Problem], key: str) -> None:
-    """Raises `BadInput` for the first problem, if there is one."""
-    for problem in problems:
-        raise BadInput(f"{key}, baris {problem.line}: {problem.message}", code=problem.rule)
-
-
-def _trim(text: str) -> str:
-    return text.replace("\r\n", "\n").strip()
+def _used(texts: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for text in texts.values() for name in placeholders(text)))
 
 
 def _quoted(text: str) -> str:

@@ -9,29 +9,30 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from babel.dates import format_date
 from sqlmodel import Session, col, select
 
-from broadcaster.domain.card import photo_background
+from broadcaster.domain.card import Occasion, photo_background
 from broadcaster.domain.dates import indonesian_date
 from broadcaster.domain.people import birthday, display_name, first_name
 from broadcaster.errors import NotFound
 from broadcaster.office.queries import facts
-from broadcaster.rendering.rules import FACT_OF, PLACEHOLDERS, join_names, tidy
+from broadcaster.rendering.catalogue import Catalogue, variables
+from broadcaster.rendering.rules import join_names, tidy
 from broadcaster.storage.database import plain
 from broadcaster.storage.rows import Rows, gather
 from broadcaster.storage.sealed import Sealer
 from broadcaster.storage.tables import Child
 
-#: Placeholder -> text; every known placeholder is there, an unknown value is the empty text.
+#: Variable -> text; every variable of the catalogue is there, an unknown value is the empty text.
 Values = Mapping[str, str]
 
-#: How a family is addressed when its telephone is shared with others: no names.
-SHARED_PARENT = "Bapak/Ibu"
-SHARED_CHILD = "anak Bapak/Ibu"
-#: Where a family lives when the register does not say.
-NO_VILLAGE = "Kabupaten Bengkulu Utara"
-
-_TURNS_FIVE = ("turning_five", "expired_at_five")
+#: The birthday an occasion is about, in years.
+_BIRTHDAY: Mapping[str, int] = {
+    Occasion.TURNING_FIVE: 5,
+    Occasion.EXPIRED_AT_FIVE: 5,
+    Occasion.TURNING_SEVENTEEN: 17,
+}
 
 
 class Family(NamedTuple):
@@ -51,7 +52,7 @@ def values_for(
     """What each message of the outbox is filled with, by message id. `written_to`: id -> household and address (blind index),
     the address empty on the village officer's list.
 
-    Six queries whatever the number of messages; each sealed name is opened once.
+    Seven queries whatever the number of messages; each sealed name is opened once.
     """
     plain(session).by_ids()
     children: dict[int, list[tuple[int, str]]] = defaultdict(list)
@@ -72,11 +73,15 @@ def values_for(
 
 def values_of(session: Session, sealer: Sealer, families: Sequence[Family], today: date) -> list[Values]:
     """What a text to each of `families` is filled with, in order: for sending, for samples and for previews alike."""
-    said = facts(session)
-    homes = _homes(session, {family.household_id for family in families})
+    catalogue, said = variables(), facts(session)
+    homes = _homes(session, {family.household_id for family in families}, catalogue["desa"].fallback)
     people = _People.load(session, sealer, families, homes)
-    office = {place: _of_office(said, place) for place in {"", *(home.capacity_place for home in homes.values())}}
-    return [_values(family, homes.get(family.household_id), people, office, today) for family in families]
+    places = {"", *(home.capacity_place for home in homes.values())}
+    office = {place: _of_office(catalogue, said, place) for place in places}
+    visits = _visits(session, today)
+    return [
+        _values(catalogue, family, homes.get(family.household_id), people, office, visits, today) for family in families
+    ]
 
 
 def family_of(session: Session, household_id: int, occasion: str = "") -> Family:
@@ -91,8 +96,10 @@ def family_of(session: Session, household_id: int, occasion: str = "") -> Family
 
 def office_values(session: Session, household_id: int | None = None) -> dict[str, str]:
     """Office facts by placeholder, for an answer; with a household, the place is the one that serves it."""
-    home = None if household_id is None else _homes(session, [household_id]).get(household_id)
-    return _of_office(facts(session), home.capacity_place if home else "")
+    catalogue = variables()
+    homes = {} if household_id is None else _homes(session, [household_id], catalogue["desa"].fallback)
+    home = homes.get(household_id or 0)
+    return _of_office(catalogue, facts(session), home.capacity_place if home else "")
 
 
 @dataclass(frozen=True)
@@ -100,24 +107,39 @@ class _Home:
     ids: tuple[int, ...]  # the household, and the one it was merged into
     village: str
     capacity_place: str
+    village_code: str
 
 
-def _homes(session: Session, household_ids: Collection[int]) -> dict[int, _Home]:
+def _homes(session: Session, household_ids: Collection[int], no_village: str) -> dict[int, _Home]:
     homes: dict[int, _Home] = {}
     rows = _rows(
         session,
-        "SELECT h.id, h.alias_of, v.kind, v.name, v.capacity_place FROM w JOIN household h ON h.id = w.asked"
+        "SELECT h.id, h.alias_of, v.kind, v.name, v.capacity_place, v.code FROM w JOIN household h ON h.id = w.asked"
         " LEFT JOIN village v ON v.id = h.village_id",
-        "id alias_of kind name capacity_place",
+        "id alias_of kind name capacity_place code",
         sorted(household_ids),
     )
-    for own, alias_of, kind, name, capacity_place in rows:
+    for own, alias_of, kind, name, capacity_place, code in rows:
         ids = (own,) if alias_of is None else (own, alias_of)
         if kind is None:
-            homes[own] = _Home(ids, NO_VILLAGE, "")
+            homes[own] = _Home(ids, no_village, "", "")
         else:
-            homes[own] = _Home(ids, f"{kind.capitalize()} {name}", capacity_place)
+            homes[own] = _Home(ids, f"{kind.capitalize()} {name}", capacity_place, code)
     return homes
+
+
+def _visits(session: Session, today: date) -> dict[str, Values]:
+    """The next visit to each village that has one, from `today` on, by the village's code."""
+    rows = gather(
+        plain(session),
+        "SELECT village_code, on_date, place, hours FROM service_visit WHERE on_date >= :today",
+        "village_code on_date place hours",
+        parameters={"today": today.isoformat()},
+    )
+    return {
+        code: {"keliling_tanggal": _weekday(_day(on)), "keliling_tempat": place, "keliling_jam": hours}
+        for code, on, place, hours in sorted(rows, key=lambda row: row[1], reverse=True)
+    }
 
 
 def _rows(
@@ -195,62 +217,74 @@ def _day(stored: date | str) -> date:
 
 
 def _values(
-    family: Family, home: _Home | None, people: _People, office: Mapping[str, Values], today: date
+    catalogue: Catalogue,
+    family: Family,
+    home: _Home | None,
+    people: _People,
+    office: Mapping[str, Values],
+    visits: Mapping[str, Values],
+    today: date,
 ) -> dict[str, str]:
     values = dict(office[home.capacity_place if home else ""])
     shared = family.address_blind in people.shared
-    lines = list(
-        {
-            child_id: (people.children[child_id], occasion)
-            for child_id, occasion in family.children
-            if child_id in people.children
-        }.values()
-    )
-    lines.sort(key=lambda line: line[0].birth)
+    lines = [
+        (people.children[child_id], occasion)
+        for child_id, occasion in dict(family.children).items()
+        if child_id in people.children
+    ]
+    if len(lines) > 1:
+        lines.sort(key=lambda line: line[0].birth)
     parent = "" if shared else people.parent(family, home)
     names = [] if shared else [child.name for child, _ in lines if child.name]
-    values["ortu"] = tidy(f"Bapak/Ibu {parent}")
-    # a child without a name in the register is spoken of as on a shared telephone
-    values["anak"] = tidy(join_names(names)) if lines and len(names) == len(lines) else SHARED_CHILD if lines else ""
-    values["desa"] = tidy(home.village) if home else NO_VILLAGE
-    values["tanggal"] = _fifth_birthday(lines, today)
-    values["latar"] = _backgrounds(lines, named=bool(names))
+    values["ortu"] = tidy(f"Bapak/Ibu {parent}") if parent else catalogue["ortu"].fallback
+    if lines:
+        # a child without a name in the register is spoken of as on a shared telephone
+        values["anak"] = tidy(join_names(names)) if len(names) == len(lines) else catalogue["anak"].fallback
+    values["desa"] = tidy(home.village) if home else catalogue["desa"].fallback
+    values["tanggal"] = _birthday_spoken_of(lines, today)
+    values["latar"] = _backgrounds(lines, catalogue["latar"].fallback, named=bool(names))
+    if home and visits:
+        values.update(visits.get(home.village_code, {}))
     return values
 
 
-def _of_office(said: Mapping[str, str], capacity_place: str) -> dict[str, str]:
-    values = {name: tidy(said.get(fact, "")) for name, fact in FACT_OF.items()}
-    own = f"{FACT_OF['tempat']}.{capacity_place}"
+def _of_office(catalogue: Catalogue, said: Mapping[str, str], capacity_place: str) -> dict[str, str]:
+    values = {name: tidy(said.get(variable.fact, "")) for name, variable in catalogue.items()}
+    own = f"{catalogue['tempat'].fact}.{capacity_place}"
     if own in said:
         # where a counter has its own fact, an empty one stays empty: nobody is sent to the wrong island
         values["tempat"] = tidy(said[own])
     values["nomor_wa"] = values["nomor_wa"].replace("-", "")  # two signs less in an SMS
-    return dict.fromkeys(PLACEHOLDERS, "") | values
+    return values
 
 
-@lru_cache(maxsize=4096)
-def _turns_five(birth: date) -> date:
-    return birthday(birth, 5)
-
-
-@lru_cache(maxsize=4096)
-def _in_words(day: date) -> str:
-    return indonesian_date(day)
-
-
-def _fifth_birthday(lines: Sequence[tuple[_Young, str]], today: date) -> str:
-    """Of the child the text is about: the next to turn five; when all have, the last who did."""
+def _birthday_spoken_of(lines: Sequence[tuple[_Young, str]], today: date) -> str:
+    """Of the child the text is about: the next such birthday; when all are over, the last."""
     if len(lines) == 1:
-        return _in_words(_turns_five(lines[0][0].birth))
-    concerned = [child for child, occasion in lines if occasion in _TURNS_FIVE] or [child for child, _ in lines]
-    days = sorted(_turns_five(child.birth) for child in concerned)
-    if not days:
-        return ""
-    return _in_words(next((day for day in days if day >= today), days[-1]))
+        child, occasion = lines[0]
+        return _birthday_in_words(child.birth, occasion)
+    concerned = [line for line in lines if line[1] in _BIRTHDAY] or lines
+    days = sorted(_birthday_of(child.birth, occasion) for child, occasion in concerned)
+    return indonesian_date(next((day for day in days if day >= today), days[-1])) if days else ""
 
 
-def _backgrounds(lines: Sequence[tuple[_Young, str]], *, named: bool) -> str:
-    """`merah`, or for children who differ `merah untuk Rizki, biru untuk Siti`."""
+def _birthday_of(birth: date, occasion: str) -> date:
+    return birthday(birth, _BIRTHDAY.get(occasion, 5))
+
+
+@lru_cache(maxsize=4096)
+def _birthday_in_words(birth: date, occasion: str) -> str:
+    return indonesian_date(_birthday_of(birth, occasion))
+
+
+@lru_cache(maxsize=512)
+def _weekday(day: date) -> str:
+    """`Kamis, 26 November 2026`: a family plans a visit by the day of the week."""
+    return format_date(day, "EEEE, d MMMM y", locale="id")
+
+
+def _backgrounds(lines: Sequence[tuple[_Young, str]], unnamed: str, *, named: bool) -> str:
+    """`merah`, or for children who differ `merah untuk Rizki, biru untuk Siti`; `unnamed` where no name may be said."""
     if len(lines) == 1:
         return photo_background(lines[0][0].birth)
     colours: dict[str, list[str]] = {}
@@ -259,5 +293,5 @@ def _backgrounds(lines: Sequence[tuple[_Young, str]], *, named: bool) -> str:
     if len(colours) < 2:
         return "".join(colours)
     if not named:
-        return "merah untuk tahun lahir ganjil, biru untuk tahun lahir genap"
+        return unnamed
     return ", ".join(f"{colour} untuk {join_names(names)}" for colour, names in colours.items())

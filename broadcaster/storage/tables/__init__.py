@@ -16,6 +16,7 @@ from broadcaster.storage.tables.office import (
     CalendarDay,
     OfficeFact,
     Price,
+    ServiceVisit,
     Staff,
     StaffSession,
     TestRecipient,
@@ -54,6 +55,6 @@ __all__ = [
     "CardEvent", "Child", "ChildIdentity", "Cohort", "ColumnMap", "ConsentEntry", "ContactPoint", "Conversation", "Enrolment",
     "Guardian", "Household", "HouseholdKk", "ImportBatch", "ImportChange", "ImportRow", "Installation", "JobRun", "Message",
     "MessageChild", "MessageTemplate", "OfficeFact", "Outcome", "PollCursor", "Portfolio", "Price", "ProviderEvent",
-    "ProviderTemplate", "Receipt", "Reply", "Sender", "Staff", "StaffSession", "Subscriber", "Suppression",
+    "ProviderTemplate", "Receipt", "Reply", "Sender", "ServiceVisit", "Staff", "StaffSession", "Subscriber", "Suppression",
     "TemplateVersion", "TestRecipient", "Village", "Wave",
 ]  # fmt: skip

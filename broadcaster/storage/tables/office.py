@@ -51,6 +51,18 @@ class CalendarDay(SQLModel, table=True):
     name: str
 
 
+class ServiceVisit(SQLModel, table=True):
+    """The office comes to a village (jemput bola), once on a day."""
+
+    __tablename__ = "service_visit"
+    __table_args__ = (UniqueConstraint("village_code", "on_date"),)
+    id: int | None = Field(default=None, primary_key=True, sa_type=Id)
+    village_code: str = Field(foreign_key="village.code")
+    on_date: date = Field(index=True)
+    place: str
+    hours: str
+
+
 class Staff(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
     username: str = Field(unique=True)

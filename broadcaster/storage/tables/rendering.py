@@ -14,8 +14,8 @@ class MessageTemplate(SQLModel, table=True):
     __tablename__ = "message_template"
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
     key: str = Field(unique=True)
-    title: str
-    purpose: str  # campaign | answer
+    title: str  # this and the next two as the newest version says
+    purpose: str  # campaign | thanks | correction | answer
     category: str  # utility | marketing
 
 
@@ -27,7 +27,7 @@ class TemplateVersion(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
     template_id: int = Field(foreign_key="message_template.id", sa_type=Id)
     number: int
-    content: str  # JSON: variables, buttons, a text per channel
+    content: str  # JSON: all that the file says
     sha256: str
     created_at: datetime = Field(sa_type=Moment)
     created_by: str

@@ -160,3 +160,24 @@ def test_a_file_of_inputs_gives_a_document_a_line_in_order(folder, capsys):
     assert run(["try", "reply", "--file", "in.jsonl"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["opt_out"] for line in lines] == [True, False]
+
+
+def test_visits_to_villages_are_entered_listed_and_taken_back(installed, capsys, monkeypatch):
+    monkeypatch.setenv("BROADCASTER_MODE", "rehearsal")
+    monkeypatch.setenv("BROADCASTER_NOW", "2026-11-24T08:00:00+07:00")
+    for name in ("TELEGRAM", "TWILIO"):
+        monkeypatch.setenv(f"BROADCASTER_{name}_BASE_URL", "http://127.0.0.1:9")
+    add = ["office", "visit", "add", "--desa", "17.03.10.1010", "--place", "balai desa", "--hours", "08.30-12.00 WIB"]
+    assert run([*add, "--date", "2026-11-26", "--json"]) == 0
+    visit = _json(capsys)["visit"]
+    assert (visit["village_code"], visit["on_date"], visit["place"]) == ("17.03.10.1010", "2026-11-26", "balai desa")
+    assert run([*add, "--date", "2026-11-23", "--json"]) == 1
+    assert _json(capsys)["error"]["code"] == "visit_in_the_past"
+    assert run([*add, "--date", "26-11-2026", "--json"]) == 1
+    assert _json(capsys)["error"]["code"] == "bad_date"
+    assert run(["office", "visit", "list", "--json"]) == 0
+    assert [one["id"] for one in _json(capsys)["visits"]] == [visit["id"]]
+    assert run(["office", "visit", "remove", str(visit["id"])]) == 0
+    capsys.readouterr()
+    assert run(["office", "visit", "list", "--json"]) == 0
+    assert _json(capsys) == {"visits": []}

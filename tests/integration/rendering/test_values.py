@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import event
@@ -66,8 +66,8 @@ def test_a_family_is_addressed_by_name_and_village(db: Database, today: date) ->
 @pytest.mark.parametrize(("extra", "joined"), [
     ([], "Rizki"),
     (["SITI AISYAH"], "Siti dan Rizki"),
-    (["SITI AISYAH", "BUDI"], "Siti, Budi, dan Rizki"),
-    (["SITI AISYAH", "BUDI", "M. ARIF"], "Siti, Budi, M. Arif, dan Rizki"),
+    (["SITI AISYAH", "BUDI"], "Siti, Budi dan Rizki"),
+    (["SITI AISYAH", "BUDI", "M. ARIF"], "Siti, Budi, M. Arif dan Rizki"),
 ])  # fmt: skip
 def test_one_to_four_children_are_named_oldest_first(db: Database, today: date, extra: list[str], joined: str) -> None:
     with db.write() as session:
@@ -174,6 +174,73 @@ def test_the_fifth_birthday_and_the_photo_background(
     assert (values["tanggal"], values["latar"]) == (tanggal, latar)
 
 
+@pytest.mark.parametrize(
+    ("occasions", "today", "tanggal"),
+    [
+        (["turning_seventeen"], date(2026, 10, 5), "24 November 2026"),
+        # a brother who turned five long ago is not spoken of
+        (["turning_seventeen", "no_card_5_to_16"], date(2026, 10, 5), "24 November 2026"),
+        (["turning_seventeen", "turning_five"], date(2026, 12, 1), "14 Maret 2027"),
+        (["printed_uncollected"], date(2026, 10, 5), "24 November 2014"),
+    ],
+)
+def test_the_date_is_the_birthday_that_the_occasion_is_about(
+    db: Database, occasions: list[str], today: date, tanggal: str
+) -> None:
+    with db.write() as session:
+        make.facts(session)
+        home = make.household(session, db.sealer)
+        births = {"turning_five": "2022-03-14", "no_card_5_to_16": "2016-01-02"}
+        children = [
+            make.child(session, db.sealer, home, born=births.get(occasion, "2009-11-24"), name=occasion)
+            for occasion in occasions
+        ]
+        concerned = tuple((child.id or 0, occasion) for child, occasion in zip(children, occasions, strict=True))
+        values = values_of(session, db.sealer, [Family(home.id or 0, concerned)], today)[0]
+    assert values["tanggal"] == tanggal
+
+
+def test_a_visit_is_the_next_one_in_the_village_of_the_family(db: Database, today: date) -> None:
+    with db.write() as session:
+        make.facts(session)
+        there = make.family(session, db.sealer, village=make.village(session, **ENGGANO))
+        elsewhere = make.family(session, db.sealer)
+        for days, place in ((-1, "kemarin"), (9, "sekolah"), (0, "balai desa"), (3, "lusa")):
+            make.visit(session, ENGGANO["code"], today + timedelta(days=days), place=place)
+        families = [Family(one.household.id or 0, ()) for one in (there, elsewhere)]
+        first, other = values_of(session, db.sealer, families, today)
+        later = values_of(session, db.sealer, families, today + timedelta(days=4))[0]
+    assert [first[name] for name in ("keliling_tanggal", "keliling_tempat", "keliling_jam")] == [
+        "Senin, 5 Oktober 2026", "balai desa", "08.30-12.00 WIB",
+    ]  # fmt: skip
+    assert (later["keliling_tanggal"], later["keliling_tempat"]) == ("Rabu, 14 Oktober 2026", "sekolah")
+    assert [other[name] for name in ("keliling_tanggal", "keliling_tempat", "keliling_jam")] == ["", "", ""]
+
+
+def test_without_a_visit_the_text_is_refused_with_the_command_that_enters_one(db: Database, today: date) -> None:
+    with db.write() as session:
+        make.facts(session)
+        make.template(
+            session, "keliling-1",
+            content={"variables": [], "buttons": [], "texts": {"sms": "Kami datang pada {keliling_tanggal}."}},
+        )  # fmt: skip
+        family = make.family(session, db.sealer, village=make.village(session, **ENGGANO))
+        values = _values(session, db, _message(session, db, family), today)
+        with pytest.raises(
+            BadInput, match="di Desa Malakoni; tambahkan dengan `broadcaster office visit add"
+        ) as refused:
+            render(latest(session, "keliling-1"), "sms", values)
+    assert refused.value.code == "missing_value"
+
+
+def test_a_missing_office_fact_is_refused_with_the_command_that_sets_it(db: Database, now: datetime) -> None:
+    with db.write() as session:
+        load_content(session, content_dir(), now)
+        with pytest.raises(BadInput, match="office set tempat_ambil") as refused:
+            render(latest(session, "ambil-kartu-1"), "sms", {"anak": "Rizki"})
+    assert refused.value.code == "missing_value"
+
+
 def test_an_excluded_child_is_never_named_and_without_children_nothing_can_be_said(
     db: Database, now: datetime, today: date
 ) -> None:
@@ -255,7 +322,7 @@ def test_filling_many_messages_asks_the_database_as_often_as_filling_one(
             statements.clear()
             assert len(values_for(session, db.sealer, written_to, today)) == len(wanted)
         counts.append(len([text for text in statements if "SELECT" in text]))
-    assert counts[0] == counts[1] == 6
+    assert counts[0] == counts[1] == 7
 
 
 def test_a_preview_for_a_household_names_all_its_children(db: Database, today: date) -> None:

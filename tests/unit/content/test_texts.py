@@ -8,20 +8,25 @@ from pathlib import Path
 import pytest
 
 from broadcaster.domain.message import ChannelKind
+from broadcaster.rendering.catalogue import examples, longest, neutral, variables
 from broadcaster.rendering.lint import RULES, check
-from broadcaster.rendering.rules import (
-    BUTTON_INTENTS,
-    FAMILY,
-    PLACEHOLDERS,
-    SAMPLE_FAMILIES,
-    SAMPLE_VALUES,
-    fill,
-    segments,
-)
+from broadcaster.rendering.rules import BUTTON_INTENTS, fill, segments
 from broadcaster.rendering.source import Source, read
 from broadcaster.replies.rules import ANSWERS
 from broadcaster.shipped import content_dir
 
+USUAL = examples(variables())
+#: One child, two, a long name, an island, a telephone that several families share.
+FAMILIES = tuple(
+    {**USUAL, **family}
+    for family in (
+        {},
+        {"ortu": "Bapak/Ibu Eko Purnomo", "anak": "Siti dan Budi", "desa": "Desa Air Ba'us I"},
+        {"ortu": "Bapak/Ibu Muhammad Taufik Hidayat", "anak": "Muhammad", "desa": "Kelurahan Lubuk Durian"},
+        {"ortu": "Bapak/Ibu Marlina", "anak": "Yohana", "desa": "Desa Malakoni", "tempat": "kantor Camat Enggano"},
+        {"ortu": "Bapak/Ibu", "anak": "anak Bapak/Ibu", "desa": "Desa Tanjung Harapan"},
+    )
+)
 MESSAGES = sorted((content_dir() / "messages").glob("*.toml"))
 ANSWER_FILES = sorted((content_dir() / "answers").glob("*.toml"))
 
@@ -47,7 +52,7 @@ def test_the_promised_messages_are_there_with_every_channel() -> None:
 
 
 @pytest.mark.parametrize("path", MESSAGES, ids=lambda path: path.stem)
-@pytest.mark.parametrize("family", SAMPLE_FAMILIES, ids=lambda family: family["anak"])
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family["anak"])
 def test_an_sms_fits_one_segment_for_usual_families(path: Path, family: dict[str, str]) -> None:
     found = segments(fill(_source(path).texts["sms"], family))
     assert (found.encoding, found.segments) == ("gsm7", 1), found
@@ -55,31 +60,20 @@ def test_an_sms_fits_one_segment_for_usual_families(path: Path, family: dict[str
 
 @pytest.mark.parametrize("path", MESSAGES, ids=lambda path: path.stem)
 def test_whatsapp_has_room_for_long_values(path: Path) -> None:
-    long = {
-        **SAMPLE_VALUES,
-        "ortu": "Bapak/Ibu Muhammad Taufik Hidayatullah Siregar",
-        "anak": "Muhammad, Siti, Yohanes, dan M. Rizki",
-        "tempat": "loket Dukcapil, Jl. Jenderal Sudirman, Arga Makmur",
-        "jam": "Senin-Kamis pukul 08.00-15.00 WIB, Jumat pukul 08.00-15.30 WIB",
-        "syarat": "KTP-el orang tua, KK asli, dan surat kuasa bila diwakilkan",
-        "latar": "merah untuk Muhammad dan Siti, biru untuk Yohanes",
-        "lama": "paling lama 7 hari kerja",
-    }
-    assert len(fill(_source(path).texts["whatsapp"], long)) <= 1024
+    assert len(fill(_source(path).texts["whatsapp"], longest(variables()))) <= 1024
 
 
 @pytest.mark.parametrize("path", MESSAGES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("channel", sorted(ChannelKind))
 def test_a_family_on_the_island_is_never_sent_to_the_mainland(path: Path, channel: str) -> None:
-    island = {**SAMPLE_VALUES, "tempat": "kantor Camat Enggano", "desa": "Desa Malakoni"}
+    island = {**USUAL, "tempat": "kantor Camat Enggano", "desa": "Desa Malakoni"}
     assert "Arga Makmur" not in fill(_source(path).texts[channel], island)
 
 
 @pytest.mark.parametrize("path", MESSAGES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("channel", sorted(ChannelKind))
 def test_a_shared_telephone_reads_well_and_names_nobody(path: Path, channel: str) -> None:
-    shared = {**SAMPLE_VALUES, "ortu": "Bapak/Ibu", "anak": "anak Bapak/Ibu"}
-    text = fill(_source(path).texts[channel], shared)
+    text = fill(_source(path).texts[channel], neutral(variables()))
     assert "Rizki" not in text
     assert "Sri" not in text
     assert "Bapak/Ibu Bapak/Ibu" not in text
@@ -94,8 +88,8 @@ def test_every_automatic_answer_has_its_text() -> None:
 @pytest.mark.parametrize("path", ANSWER_FILES, ids=lambda path: path.stem)
 def test_an_answer_needs_office_facts_alone(path: Path) -> None:
     source = _source(path, "answer:")
-    assert set(source.variables) <= set(PLACEHOLDERS) - FAMILY
-    assert len(fill(source.texts["whatsapp"], SAMPLE_VALUES)) <= 1024
+    assert all(variables()[name].source == "office" for name in source.variables)
+    assert len(fill(source.texts["whatsapp"], USUAL)) <= 1024
 
 
 @pytest.mark.parametrize("name", ["stop", "how_to_stop"])
@@ -108,6 +102,6 @@ def test_a_stop_is_confirmed_even_while_office_facts_are_empty(name: str) -> Non
 def test_the_page_for_the_office_lists_every_placeholder_and_every_rule() -> None:
     page = (Path(__file__).parents[3] / "docs" / "texts.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `\{(\w+)\}` \| ([^|]+) \| [^|]+ \|$", page, re.MULTILINE))
-    assert rows == {name: meaning for name, (meaning, _) in PLACEHOLDERS.items()}
+    assert rows == {name: variable.meaning for name, variable in variables().items()}
     assert all(f"`{rule.name}`" in page for rule in RULES)
     assert all(f"`{intent}`" in page for intent in BUTTON_INTENTS)

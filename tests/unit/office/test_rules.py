@@ -50,6 +50,22 @@ def test_the_daily_capacity_is_stored_as_plain_digits() -> None:
     assert rules.check_fact("kapasitas_harian", " 050 ") == "50"
 
 
+@pytest.mark.parametrize(
+    "value", ["https://dukcapil.go.id", "dukcapil.go.id/kia", "dukcapil.com", "go.id", "dukcapil.go.id.xyz"]
+)
+def test_the_site_of_the_office_is_a_plain_government_name(value: str) -> None:
+    with pytest.raises(BadInput, match="situs_kantor"):
+        rules.check_fact("situs_kantor", value)
+    assert rules.check_fact("situs_kantor", " Dukcapil.BengkuluUtaraKab.go.id ") == "dukcapil.bengkuluutarakab.go.id"
+
+
+@pytest.mark.parametrize("value", ["loket 2, lihat wa.me/62811", "dukcapil-bu.com", "t.me/dukcapil"])
+def test_no_other_fact_brings_a_link_into_a_text(value: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        rules.check_fact("tempat_ambil", value)
+    assert refused.value.code == "fact_has_link"
+
+
 @pytest.mark.parametrize("key", ["nomor_wa_layanan", "nomor_wa_pengirim"])
 def test_phone_facts_are_read_like_any_phone_and_stored_as_people_write_them(key: str) -> None:
     assert rules.check_fact(key, "+62 812-3400 7890") == "0812-3400-7890"

@@ -47,12 +47,42 @@ def test_a_good_file_is_read() -> None:
         ('variables = ["anak"]', 'variables = "anak"', 5, "value", "daftar"),
         ('"KIA {anak} sudah jadi."', '""', 12, "value", "tulisan"),
         ('title = "KIA', 'title = KIA', 1, "toml", "tanda kutip"),
+        ('["printed_uncollected"]', "[]", 4, "value", "paling sedikit satu keperluan"),
+        ('purpose = "campaign"', 'purpose = "kampanye"', 2, "value", "campaign, thanks, correction"),
+        ('purpose = "campaign"', 'notes = ""', 2, "missing_key", '"notes"'),
+        ('purpose = "campaign"', 'purpose = "campaign"\nvariant_of = "ambil-kartu-2"', 3, "variant", "ambil-kartu-2-b.toml"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_line_and_its_fix(old: str, new: str, line: int, rule: str, says: str) -> None:
     source, problems = read_message("ambil-kartu-1", GOOD.replace(old, new, 1))
     assert source is None
     assert any((found.line, found.rule) == (line, rule) and says in found.message for found in problems), problems
+
+
+@pytest.mark.parametrize("purpose", ["thanks", "correction"])
+def test_only_a_campaign_message_needs_an_occasion(purpose: str) -> None:
+    toml = GOOD.replace('"campaign"', f'"{purpose}"').replace('["printed_uncollected"]', "[]")
+    source, problems = read_message("terima-kasih-1", toml)
+    assert problems == []
+    assert source is not None
+    assert (source.purpose, source.occasions) == (purpose, ())
+
+
+def test_an_editor_that_marks_the_beginning_of_a_file_does_no_harm() -> None:
+    source, problems = read_message("a-1", "\ufeff" + GOOD.replace("\n", "\r\n"))
+    assert (problems, source is not None) == ([], True)
+
+
+def test_an_announcement_is_read_and_written_back() -> None:
+    toml = 'title = "Pesan resmi"\nnotes = "Dibacakan."\n\n[texts]\nradio = "Dari {kantor}."\ndesa = "{kantor}"\n'
+    source, problems = read("announcement:nomor-resmi", toml)
+    assert problems == []
+    assert source is not None
+    assert (source.purpose, source.variables, source.notes) == ("announcement", ("kantor",), "Dibacakan.")
+    assert read("announcement:nomor-resmi", to_toml(source)) == (source, [])
+    assert of_content(source.key, "announcement", source.content()) == source
+    _, problems = read("announcement:nomor-resmi", toml.replace("radio", "tv"))
+    assert [(found.line, found.rule) for found in problems] == [(5, "channel")]
 
 
 @pytest.mark.parametrize("key", ["Ambil Kartu", "", "../x", "-x"])
@@ -68,15 +98,19 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"
 )
 
 
-@given(st.dictionaries(st.sampled_from(CHANNELS), TEXTS, min_size=1), TEXTS)
+@given(st.dictionaries(st.sampled_from(CHANNELS), TEXTS, min_size=1), TEXTS, st.just("") | TEXTS, st.booleans())
 @settings(max_examples=100, deadline=None)
-def test_a_message_written_and_read_again_is_the_same(texts: dict[str, str], title: str) -> None:
+def test_a_message_written_and_read_again_is_the_same(
+    texts: dict[str, str], title: str, notes: str, variant: bool
+) -> None:
     texts = {channel: text.replace("{", "(") for channel, text in texts.items()}
-    source = Source("a-1", title, "campaign", "utility", ("newborn",), (), (("Berhenti", "opt_out"),), texts)
-    again, problems = read("a-1", to_toml(source))
+    key, base = ("a-1-b", "a-1") if variant else ("a-1", "")
+    buttons = (("Berhenti", "opt_out"),)
+    source = Source(key, title, "campaign", "utility", ("newborn",), (), buttons, texts, notes=notes, variant_of=base)
+    again, problems = read(key, to_toml(source))
     assert problems == []
     assert again == source
-    assert of_content("a-1", "campaign", source.content()) == source
+    assert of_content(key, "campaign", source.content()) == source
 
 
 @given(TEXTS)

@@ -363,6 +363,21 @@ def upgrade() -> None:
         sa.UniqueConstraint("name"),
     )
     op.create_table(
+        "service_visit",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("village_code", sa.String(), nullable=False),
+        sa.Column("on_date", sa.Date(), nullable=False),
+        sa.Column("place", sa.String(), nullable=False),
+        sa.Column("hours", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["village_code"],
+            ["village.code"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("village_code", "on_date"),
+    )
+    op.create_index(op.f("ix_service_visit_on_date"), "service_visit", ["on_date"], unique=False)
+    op.create_table(
         "staff_session",
         sa.Column("id", Id, nullable=False),
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
