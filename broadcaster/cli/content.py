@@ -34,7 +34,8 @@ def check(folder: Annotated[Path | None, typer.Argument()] = None, as_json: Json
         put({"findings": findings})
     else:
         for finding in findings:
-            console.print(f"{finding.file}:{finding.line} {finding.severity} {finding.rule}: {finding.message}")
+            line = f"{finding.file}:{finding.line} {finding.severity} {finding.rule}: {finding.message}"
+            console.print(line, markup=False)
         console.print("Semua pesan baik." if not findings else f"{len(findings)} temuan.")
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)

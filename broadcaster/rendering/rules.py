@@ -97,6 +97,11 @@ def plain_signs(text: str) -> str:
     return text.translate(_PLAIN)
 
 
+def odd_signs(text: str) -> list[str]:
+    """The signs of `text` that make an SMS UCS-2, each once, in order of appearance."""
+    return [sign for sign in dict.fromkeys(text) if sign not in _GSM7_SIGNS]
+
+
 @lru_cache(maxsize=256)
 def placeholders(text: str) -> tuple[str, ...]:
     """Names used in `text`, each once, in order of first appearance."""
@@ -190,9 +195,8 @@ def length_warnings(channel: ChannelKind, text: str) -> tuple[str, ...]:
     if channel is ChannelKind.SMS:
         count = segments(text)
         if count.encoding == "ucs2":
-            odd = sorted(set(text) - _GSM7_SIGNS)
             return (
-                f"SMS memakai tanda yang mahal ({' '.join(odd[:5])}): hanya 70 huruf per SMS, "
+                f"SMS memakai tanda yang mahal ({' '.join(odd_signs(text)[:5])}): hanya 70 huruf per SMS, "
                 f"jadi dihitung {count.segments} SMS.",
             )
         if count.segments > 1:

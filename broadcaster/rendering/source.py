@@ -48,6 +48,13 @@ OCCASIONS = tuple(str(occasion) for occasion in Occasion)
 ANSWER_CHANNELS = ("telegram", "whatsapp")
 #: Key of an answer in the database; its file is answers/<intent>.toml.
 ANSWER_PREFIX = "answer:"
+#: The answers the program sends: to an intent, after a stop, to a photo, on Telegram's Start.
+ANSWERS = frozenset(
+    {
+        "already_collected", "already_has_card", "cannot_go_distance", "greeting", "how_to_stop", "media", "opt_in", "stop",
+        "suspicion_of_scam", "telegram_linked", "telegram_start", "wants_info_requirements", "where_when", "wrong_number",
+    }
+)  # fmt: skip
 #: Where an announcement is heard or read before the first messages leave; its file is announcements/<key>.toml.
 MEDIA = ("desa", "radio", "billboard", "social")
 ANNOUNCEMENT_PREFIX = "announcement:"

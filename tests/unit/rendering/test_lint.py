@@ -1,4 +1,7 @@
-"""Every rule of the lint fails a text that breaks it, and only that one."""
+"""`content check`: good texts pass, and each bad one is caught by the right rule in the right place, and by no other.
+
+`bad/` holds one fault a file; its first lines say what must be found: `# rule line`. `good/` holds the texts they come from.
+"""
 
 from __future__ import annotations
 
@@ -8,99 +11,117 @@ from pathlib import Path
 import pytest
 
 from broadcaster.errors import BadInput
-from broadcaster.rendering.lint import RULES, check, examine
-from broadcaster.shipped import content_dir
+from broadcaster.rendering.lint import NAMES, check, examine
+from broadcaster.rendering.lint.findings import FOLDER_RULES
 
-KEY = "ambil-kartu-1"
-FILE = content_dir() / "messages" / f"{KEY}.toml"
-GOOD = FILE.read_text(encoding="utf-8")
+HERE = Path(__file__).parent
+BAD = sorted((HERE / "bad").rglob("*.toml"))
+GOOD = sorted((HERE / "good").rglob("*.toml"))
+PREFIXES = {"messages": "", "answers": "answer:", "announcements": "announcement:"}
+MESSAGE = (HERE / "good" / "messages" / "kartu-siap.toml").read_text(encoding="utf-8")
+EXPECTED = re.compile(r"^# (\w+) (\d+)$", re.MULTILINE)
 
-# rule, what is replaced in the shipped message, by what
-BROKEN = [
-    ("placeholder", "{jam}", "{jam}}"),
-    ("honorific", "Yth. {ortu}", "Yth. Bapak/Ibu {ortu}"),
-    ("office_first", "Salam dari {kantor}.", "Selamat pagi, kami ingin memberi tahu kabar dari {kantor}."),
-    ("office_first", "Dukcapil Bengkulu Utara: Kartu", "Ibu dan Bapak, ini kabar baik untuk semua: Kartu"),
-    ("spelled_out", "Kartu Identitas Anak (KIA)", "KIA"),
-    ("spelled_out", "Kartu Identitas Anak (KIA) atas nama", "KIA, yaitu Kartu Identitas Anak, atas nama"),
-    ("free", "GRATIS", "tanpa biaya"),
-    ("how_to_check", "Bila ragu, tanyakan ke kantor desa atau ke nomor layanan kami", "Nomor layanan kami"),
-    ("how_to_check", "Ragu? Tanya desa.", ""),
-    ("how_to_stop", "balas STOP", "beri tahu kami"),
-    ("how_to_stop", "Stop: WA STOP {nomor_wa}", "Stop: WA STOP"),
-    ("stop_button", 'intent = "opt_out"', 'intent = "will_collect"'),
-    ("service_number", "WhatsApp {nomor_layanan}", "WhatsApp {nomor_wa}"),
-    ("never_asks", "Kami tidak pernah meminta NIK, kode OTP, foto, atau uang", "Kami sopan"),
-    ("asks_for_data", "Mohon membawa {syarat}.", "Mohon kirim NIK anak dan {syarat}."),
-    ("asks_for_data", "Mohon membawa {syarat}.", "Silakan balas dengan foto KK dan {syarat}."),
-    ("asks_for_data", "Mohon membawa {syarat}.", "Biaya transfer Rp 20.000 dan {syarat}."),
-    ("link", "Mohon membawa", "Lihat https://dukcapil.example. Mohon membawa"),
-    ("link", "Mohon membawa", "Lihat wa.me/62811. Mohon membawa"),
-    ("attachment", "Mohon membawa", "Silakan unduh formulir. Mohon membawa"),
-    ("digital_id", "Mohon membawa", "Sekalian aktivasi IKD. Mohon membawa"),
-    ("threat", "Mohon membawa", "Kartu akan hangus. Mohon membawa"),
-    ("threat", "Mohon membawa", "Wajib membawa"),
-    ("capitals", "Mohon membawa", "PENTING, mohon membawa"),
-    ("punctuation", "Tempatnya jauh?", "Tempatnya jauh??"),
-    ("place", "di {tempat}, pada", "di Arga Makmur, {tempat}, pada"),
-    ("sms_reply", "Ragu? Tanya desa.", "Ragu? Tanya desa atau balas SMS ini."),
-    ("sms_length", "Ragu? Tanya desa.", "Ragu? Tanya desa atau petugas registrasi di tempat Bapak/Ibu."),
-    ("sms_length", "Ragu? Tanya desa.", "Ragu? Tanya desa…"),
-    ("whatsapp_placeholders", "Salam dari {kantor}.", "{kantor} menyampaikan salam."),
-    ("whatsapp_placeholders", "Untuk berhenti menerima pesan, balas STOP.", "STOP? Balas STOP. {nomor_wa}"),
-    ("whatsapp_placeholders", "di {tempat}, pada {jam}", "di {tempat}, {jam}"),
-    ("whatsapp_placeholders", "Kartunya dapat", "\n\n\nKartunya dapat"),
-    ("whatsapp_length", "Kartunya dapat", "Kartunya bagus sekali. " * 20 + "Kartunya dapat"),
-    ("telegram_length", "Kartunya dapat", "Kartunya bagus sekali. " * 160 + "Kartunya dapat"),
-    ("button_title", '"Bantu saya"', '"Tolong bantu kami semua"'),
-]  # fmt: skip
+
+def _key(path: Path) -> str:
+    return PREFIXES[path.parent.name] + path.stem
+
+
+def _expected(path: Path) -> list[tuple[str, int]]:
+    return sorted((rule, int(line)) for rule, line in EXPECTED.findall(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("path", BAD, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_bad_text_is_caught_by_its_rule_in_its_place_and_by_no_other(path: Path) -> None:
+    found = examine(_key(path), path.read_text(encoding="utf-8"))
+    assert sorted((problem.rule, problem.line) for _, problem in found) == _expected(path), found
+    assert all(len(problem.message) > 20 for _, problem in found), "a sentence with the fix"
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_good_text_has_no_finding(path: Path) -> None:
+    assert examine(_key(path), path.read_text(encoding="utf-8")) == []
+
+
+def test_every_rule_has_a_bad_text_that_breaks_it() -> None:
+    assert len(BAD) >= 60
+    caught = {rule for path in BAD for rule, _ in _expected(path)}
+    # these are about a folder, or about a file that is no text: `test_lint_folder`, `test_source`
+    assert set(NAMES) - caught == {*FOLDER_RULES, "utf8", "key"} - {"variant"}
+
+
+def _rules(old: str, new: str) -> list[str]:
+    assert old in MESSAGE
+    return [problem.rule for _, problem in examine("kartu-siap", MESSAGE.replace(old, new))]
 
 
 @pytest.mark.parametrize(
-    ("rule", "old", "new"), BROKEN, ids=[f"{rule}-{number}" for number, (rule, _, _) in enumerate(BROKEN)]
+    "said",
+    [
+        "Kami tidak pernah meminta Bapak/Ibu mengirim foto KTP.",
+        "Mohon jangan mengirim foto dokumen ke nomor ini.",
+        "Akan kami kirim kabar bila KTP sudah jadi.",
+        "Jangan membuka tautan, jangan memasang aplikasi, jangan unduh apa pun.",
+        "Kami tidak mengirim lampiran atau aplikasi.",
+        "Untuk anak yang sudah berusia 5 tahun, KIA memakai foto.",
+        "Bila akta belum ada, akta dan KIA dapat diurus bersama.",
+        "Kartu Keluarga Bapak/Ibu tidak perlu diganti.",
+        "Bayi mendapat akta kelahiran, KK dan KIA sekaligus; cukup membawa {syarat}.",
+        "Petugas registrasi di desa dapat membantu.",
+        "Anak {anak}an.".replace("{anak}", "kesayang"),
+    ],
 )
-def test_a_broken_rule_is_found_by_name(rule: str, old: str, new: str) -> None:
-    assert old in GOOD
-    broken = GOOD.replace(old, new)
-    # what a text no longer uses must leave the list of variables too, or that mistake is found first
-    for name in re.findall(r'"(\w+)"', re.search(r"variables = .*", broken).group()):
-        if f"{{{name}}}" not in broken:
-            broken = broken.replace(f', "{name}"', "")
-    assert rule in [problem.rule for _, problem in examine(KEY, broken)]
+def test_what_an_honest_text_says_is_no_finding(said: str) -> None:
+    assert _rules("Mohon membawa {syarat}.", f"Mohon membawa {{syarat}}. {said}") == []
 
 
 def test_an_unknown_placeholder_names_the_nearest_known_one() -> None:
-    broken = GOOD.replace("{jam}", "{jams}").replace('"jam"', '"jams"')
-    problem = next(problem for _, problem in examine(KEY, broken) if problem.rule == "placeholder")
+    broken = MESSAGE.replace("{jam}", "{jams}").replace('"jam"', '"jams"')
+    problem = next(problem for _, problem in examine("kartu-siap", broken) if problem.rule == "placeholder")
     assert 'maksudnya "jam"?' in problem.message
 
 
-def test_every_rule_has_a_text_that_breaks_it() -> None:
-    assert {rule.name for rule in RULES} <= {rule for rule, _, _ in BROKEN}
+@pytest.mark.parametrize(("sign", "named"), [("🙏", "U+1F64F"), ("ā", "U+0101"), ("\u200b", "U+200B"), ("ç", "U+00E7")])
+def test_the_very_sign_that_makes_an_sms_expensive_is_named(sign: str, named: str) -> None:
+    broken = MESSAGE.replace("siap,", f"siap{sign},")
+    problem = next(problem for _, problem in examine("kartu-siap", broken) if problem.rule == "sms_encoding")
+    assert named in problem.message
 
 
-def test_the_line_of_the_offending_words_is_named() -> None:
-    broken = GOOD.replace("Mohon membawa {syarat}.", "Wajib membawa {syarat}.")
-    line = 1 + next(number for number, text in enumerate(broken.split("\n")) if "Wajib" in text)
-    problem = next(problem for _, problem in examine(KEY, broken) if problem.rule == "threat")
-    assert problem.line == line
-    assert '"Wajib"' in problem.message
+def test_signs_that_are_made_plain_before_sending_cost_nothing() -> None:
+    assert _rules("siap, GRATIS", "siap – GRATIS") == []
 
 
-def test_a_sentence_that_denies_asking_is_no_request() -> None:
-    assert "asks_for_data" not in [problem.rule for _, problem in examine(KEY, GOOD)]
-    assert "tidak pernah meminta NIK" in GOOD
+@pytest.mark.parametrize("purpose", ["thanks", "correction"])
+def test_a_thank_you_and_an_apology_keep_the_rules_of_a_message_but_need_not_say_free(purpose: str) -> None:
+    toml = MESSAGE.replace('"campaign"', f'"{purpose}"').replace('["printed_uncollected"]', "[]")
+    assert examine("terima-kasih-1", toml.replace(" GRATIS", "").replace("gratis ", "")) == []
+    assert [problem.rule for _, problem in examine("terima-kasih-1", toml.replace("balas STOP", "terima kasih"))] == [
+        "how_to_stop", "how_to_stop",
+    ]  # fmt: skip
+
+
+def test_notes_may_say_why_a_channel_is_left_out() -> None:
+    toml = "\n".join(line for line in MESSAGE.split("\n") if not line.startswith("sms = ")).replace(', "nomor_wa"', "")
+    assert [problem.rule for _, problem in examine("kartu-siap", toml)] == ["channel_missing"]
+    assert examine("kartu-siap", toml.replace("dicetak.", "dicetak. Tanpa SMS, karena terlalu panjang.")) == []
+
+
+def test_the_line_is_that_of_the_offending_words_in_their_own_channel() -> None:
+    broken = MESSAGE.replace("Salam dari {kantor}.", "Salam dari {kantor}. Kartu wajib.")
+    found = [problem.line for _, problem in examine("kartu-siap", broken) if problem.rule == "threat"]
+    assert found == [18, 29]
 
 
 def test_a_folder_of_messages_alone_is_checked_too(tmp_path: Path) -> None:
-    (tmp_path / "salah.toml").write_text(GOOD.replace("title", "judul"), encoding="utf-8")
+    (tmp_path / "salah.toml").write_text(MESSAGE.replace("title = ", "judul = ", 1), encoding="utf-8")
     (tmp_path / "rusak.toml").write_bytes(b'title = "\xff"')
     findings = check(tmp_path)
-    assert {(finding.file, finding.rule) for finding in findings} >= {
-        ("salah.toml", "unknown_key"),
-        ("rusak.toml", "utf8"),
+    assert {(finding.file, finding.line, finding.rule) for finding in findings} == {
+        ("salah.toml", 1, "unknown_key"),
+        ("salah.toml", 1, "missing_key"),
+        ("rusak.toml", 1, "utf8"),
     }
-    assert all(finding.severity == "error" and finding.line >= 1 for finding in findings)
+    assert all(finding.severity == "error" for finding in findings)
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
