@@ -245,24 +245,42 @@ class Approval:
     """Where a template stands at the provider."""
 
     status: str  # unsubmitted | received | pending | approved | rejected | paused | disabled
-    category: str
-    reason: str = ""
+    category: str  # as the provider gives it, in whatever case; empty before it was asked for
+    reason: str = ""  # of a rejection, in the provider's words
+
+
+@dataclass(frozen=True)
+class HeldTemplate:
+    """A template the provider's account holds."""
+
+    sid: str
+    name: str
+    approval: Approval
 
 
 @runtime_checkable
 class TemplateRegistrar(Protocol):
-    """A channel whose campaign texts need the provider's approval."""
+    """A channel whose campaign texts need the provider's approval.
+
+    Every method raises `Blocked`; its code says what is known then: `provider_unreachable`, `too_many_calls` and
+    `bad_credentials` speak of every call, `template_refused` of this template (nothing was changed), and
+    `template_unknown` means that the provider may have done it or not.
+    """
 
     account: str
 
+    async def templates(self) -> Sequence[HeldTemplate]:
+        """Every template of the account, to the last page."""
+        ...
+
     async def create_template(self, spec: TemplateSpec) -> str:
-        """Create it and return the provider's id. Raises `Blocked` when the provider refuses."""
+        """Create it and return the provider's id."""
         ...
 
     async def request_approval(self, sid: str, name: str, category: str) -> None:
-        """Ask for approval. Raises `Blocked` when the provider refuses."""
+        """Ask for approval; once per template."""
         ...
 
     async def approval(self, sid: str) -> Approval:
-        """Where it stands. Raises `Blocked` when the provider does not answer."""
+        """Where it stands."""
         ...

@@ -1,17 +1,15 @@
-"""WhatsApp and SMS through one Twilio account: sending, templates, and asking where no webhook can reach us."""
+"""WhatsApp and SMS through one Twilio account: sending, and asking where no webhook can reach us."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import orjson
 from twilio.base.exceptions import TwilioException  # type: ignore[import-untyped]
-from twilio.rest.content.v1.content import ContentList  # type: ignore[import-untyped]
-from twilio.rest.content.v1.content.approval_create import ApprovalCreateList  # type: ignore[import-untyped]
 
 from broadcaster.channels import twilio_events
 from broadcaster.channels.http import NothingSent, TransportError
@@ -19,7 +17,6 @@ from broadcaster.channels.protocol import (
     LOOK_BACK,
     Accepted,
     Answer,
-    Approval,
     ChannelEvent,
     Deferred,
     Limits,
@@ -27,14 +24,14 @@ from broadcaster.channels.protocol import (
     RawEvent,
     SentText,
     SentTexts,
-    TemplateSpec,
     Unknown,
     WebhookRequest,
 )
-from broadcaster.channels.twilio_client import RefusedCall, TwilioAccount, code_of, read_refusal
+from broadcaster.channels.twilio_client import RefusedCall, TwilioAccount, read_refusal
 from broadcaster.channels.twilio_events import WHATSAPP_PREFIX
+from broadcaster.channels.twilio_templates import TemplateCalls, reference_variable
 from broadcaster.domain.message import ChannelKind
-from broadcaster.errors import Blocked, PollFailed
+from broadcaster.errors import PollFailed
 
 ACCOUNT = twilio_events.ACCOUNT
 #: An SMS still queued at Twilio after this many seconds is dropped rather than sent in the night.
@@ -111,7 +108,7 @@ class SmsChannel(_TwilioChannel):
         }
 
 
-class WhatsAppChannel(_TwilioChannel):
+class WhatsAppChannel(TemplateCalls, _TwilioChannel):
     """Also registers templates (`TemplateRegistrar`)."""
 
     kind = ChannelKind.WHATSAPP
@@ -127,40 +124,12 @@ class WhatsAppChannel(_TwilioChannel):
             return {**form, "body": outgoing.text}
         variables = dict(outgoing.content_variables)
         if outgoing.buttons:
-            variables[_reference_variable(variables)] = outgoing.reference
+            variables[reference_variable(variables)] = outgoing.reference
         return {
             **form,
             "content_sid": outgoing.content_sid,
             "content_variables": orjson.dumps(variables).decode() if variables else None,
         }
-
-    async def create_template(self, spec: TemplateSpec) -> str:
-        """Create it and return its sid. A pressed button brings back `<intent>:<reference>`. Raises `Blocked`."""
-        request = ContentList.ContentCreateRequest(
-            {
-                "friendly_name": spec.name,
-                "language": spec.language,
-                "variables": _samples(spec),
-                "types": ContentList.Types(_content_type(spec)),
-            }
-        )
-        created = await _asked(self._twilio.client.content.v1.contents.create_async(request))
-        return str(created.sid)
-
-    async def request_approval(self, sid: str, name: str, category: str) -> None:
-        """Ask Meta for approval, through Twilio. Raises `Blocked`."""
-        request = ApprovalCreateList.ContentApprovalRequest({"name": name, "category": category})
-        await _asked(self._twilio.client.content.v1.contents(sid).approval_create.create_async(request))
-
-    async def approval(self, sid: str) -> Approval:
-        """Where it stands; never asked for approval counts as `unsubmitted`. Raises `Blocked`."""
-        found = await _asked(self._twilio.client.content.v1.contents(sid).approval_fetch().fetch_async())
-        state = found.whatsapp or {}
-        return Approval(
-            status=str(state.get("status") or "unsubmitted"),
-            category=str(state.get("category") or ""),
-            reason=str(state.get("rejection_reason") or ""),
-        )
 
 
 class TwilioPoller:
@@ -245,47 +214,6 @@ class TwilioPoller:
             raise PollFailed(f"Twilio did not list messages: {error}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise PollFailed(f"Twilio's list cannot be read: {type(error).__name__}") from error
-
-
-async def _asked(call: Any) -> Any:
-    """A call about templates: what goes wrong becomes a sentence for staff."""
-    try:
-        return await call
-    except TransportError as error:
-        raise Blocked(
-            f"Twilio tidak dapat dihubungi ({error}); periksa jaringan lalu ulangi.", code="provider_unreachable"
-        ) from error
-    except RefusedCall as refused:
-        code = code_of(refused.answer) or f"http:{refused.answer.status}"
-        raise Blocked(
-            f"Twilio menolak templat dengan kode {code}; periksa isi templat, lalu kirim ulang.",
-            code="template_refused",
-        ) from refused
-    except (TwilioException, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Blocked("Jawaban Twilio tentang templat tidak dapat dibaca; ulangi nanti.", code="unreadable") from error
-
-
-def _reference_variable(variables: Mapping[str, str]) -> str:
-    """The number after the last one: it stands in the buttons' ids, so that a press tells which text it answers."""
-    return str(max((int(name) for name in variables if name.isdecimal()), default=0) + 1)
-
-
-def _samples(spec: TemplateSpec) -> dict[str, str]:
-    samples = dict(spec.samples)
-    if spec.buttons:
-        samples[_reference_variable(spec.samples)] = "0a1b2c3d-1"
-    return samples
-
-
-def _content_type(spec: TemplateSpec) -> dict[str, Any]:
-    if not spec.buttons:
-        return {"twilio/text": {"body": spec.body}}
-    reference = _reference_variable(spec.samples)
-    actions = [
-        {"type": "QUICK_REPLY", "title": button.title, "id": f"{button.intent}:{{{{{reference}}}}}"}
-        for button in spec.buttons
-    ]
-    return {"twilio/quick-reply": {"body": spec.body, "actions": actions}}
 
 
 def _state(message: Any) -> RawEvent:

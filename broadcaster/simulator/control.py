@@ -41,6 +41,7 @@ class Control:
             web.post("/_sim/inbound", _refusing(self.inbound)),
             web.post("/_sim/clock", _refusing(self.clock)),
             web.post("/_sim/options", _refusing(self.options)),
+            web.get("/_sim/templates", _refusing(self.templates)),
             web.post("/_sim/template", _refusing(self.template)),
             web.post("/_sim/reset", _refusing(self.reset)),
         ]
@@ -135,15 +136,32 @@ class Control:
             setattr(self._store.options, name, value)
         return _done()
 
+    async def templates(self, _request: web.Request) -> web.Response:
+        """Every template there is, oldest first."""
+        return web.json_response(
+            {
+                "templates": [
+                    {
+                        "sid": one.sid, "name": one.name, "asked_name": one.asked_name, "status": one.status,
+                        "category": one.category, "reason": one.reason,
+                    }
+                    for one in self._store.templates.values()
+                ]
+            }
+        )  # fmt: skip
+
     async def template(self, request: web.Request) -> web.Response:
-        """{"sid", "status", "category", "reason"}: what Meta decides about a template."""
+        """{"sid", "status", "category", "reason"}: what Meta decides about a template; {"sid", "deleted": true}: it is gone."""
         body = await _json(request, (dict,))
         template = self._store.templates.get(str(body.get("sid", "")))
         if template is None:
             raise BadInput("no such template", code="bad_template")
+        if body.get("deleted"):
+            del self._store.templates[template.sid]
         template.status = str(body.get("status", template.status))
         template.category = str(body.get("category", template.category))
         template.reason = str(body.get("reason", template.reason))
+        template.updated_at = self._store.now()
         return _done()
 
     async def reset(self, _request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""Faults on purpose: what goes wrong with a call that sends a text, how often, and on which channel."""
+"""Faults on purpose: what goes wrong with a call that sends a text or is about a template, how often, and which."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ KINDS: dict[str, bool] = {
     "slow_ms": True,  #: accepted after a while
     "html_page": False,  #: a proxy's page, with the status of your choice
 }
+#: Calls that send a text; a fault for `*` meets them all.
 CHANNELS = ("whatsapp", "sms", "telegram")
+#: Calls about templates; only a fault that names one meets it.
+TEMPLATE_CALLS = ("template_create", "template_approval", "template_list", "template_fetch")
 
 
 @dataclass
@@ -76,8 +79,9 @@ def parse_fault(text: str) -> Fault:
 def _checked(fault: Fault) -> Fault:
     if fault.kind not in KINDS:
         raise BadInput(f"fault {fault.kind!r} is not one of {', '.join(KINDS)}", code="bad_fault")
-    if fault.channel not in ("*", *CHANNELS):
-        raise BadInput(f"channel {fault.channel!r} is not one of *, {', '.join(CHANNELS)}", code="bad_fault")
+    known = ("*", *CHANNELS, *TEMPLATE_CALLS)
+    if fault.channel not in known:
+        raise BadInput(f"channel {fault.channel!r} is not one of {', '.join(known)}", code="bad_fault")
     if not 0 <= fault.probability <= 1:
         raise BadInput("a probability is between 0 and 1", code="bad_fault")
     return fault
@@ -105,8 +109,9 @@ class Faults:
 
     def draw(self, channel: str) -> Fault | None:
         """The fault this call meets, the oldest first."""
+        names = ("*", channel) if channel in CHANNELS else (channel,)
         for fault in self._faults:
-            if fault.channel not in ("*", channel) or not self._random.random() < fault.probability:
+            if fault.channel not in names or not self._random.random() < fault.probability:
                 continue
             if fault.left is not None:
                 if fault.left <= 0:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from email.utils import format_datetime
 from typing import Any
@@ -20,6 +20,7 @@ from broadcaster.errors import Blocked
 from broadcaster.simulator import telegram as telegram_api
 from broadcaster.simulator import twilio as twilio_api
 from broadcaster.simulator.agenda import Agenda
+from broadcaster.simulator.content import Content
 from broadcaster.simulator.control import Control
 from broadcaster.simulator.faults import KINDS, Fault, Faults, parse_fault
 from broadcaster.simulator.inbound import Inbound
@@ -68,15 +69,17 @@ async def start(
     agenda = Agenda(store.now)
     webhooks = Webhooks(store, agenda, faults)
     twilio = twilio_api.Twilio(store, people, webhooks)
+    content = Content(store)
     telegram = telegram_api.Telegram(store, people, webhooks)
     inbound = Inbound(store, people, agenda, telegram, webhooks)
-    sending = _Sending(store, faults, inbound)
+    calls = _Calls(store, faults, inbound)
     app = web.Application(middlewares=[_remembering(store)])
     app.add_routes(
         [
-            web.post("/2010-04-01/Accounts/{account}/Messages.json", sending.handler(twilio.accept, _twilio_channel)),
+            web.post("/2010-04-01/Accounts/{account}/Messages.json", calls.sending(twilio.accept, _twilio_channel)),
             *twilio.routes(),
-            web.post("/bot{token}/sendMessage", sending.handler(telegram.accept, _telegram_channel)),
+            *(web.route(how, path, calls.named(name, handler)) for how, path, name, handler in content.calls()),
+            web.post("/bot{token}/sendMessage", calls.sending(telegram.accept, _telegram_channel)),
             web.route("*", "/bot{token}/{method}", telegram.call),
             *Control(store, people, faults, agenda, telegram, inbound).routes(),
         ]
@@ -122,36 +125,52 @@ async def _serve(
         await simulator.stop()
 
 
-class _Sending:
-    """Takes texts, with the faults around it."""
+class _Calls:
+    """Answers calls, with the faults around them."""
 
     def __init__(self, store: Store, faults: Faults, inbound: Inbound) -> None:
         self._store, self._faults, self._inbound = store, faults, inbound
 
-    def handler(self, take: Take, channel_of: Callable[[bytes], str]) -> Any:
+    def sending(self, take: Take, channel_of: Callable[[bytes], str]) -> Any:
+        """A call that sends a text."""
+
         async def handle(request: web.Request) -> web.StreamResponse:
             body = await request.read()
             channel = channel_of(body)
             if self._store.options.latency_ms:
                 await asyncio.sleep(self._store.options.latency_ms / 1000)
-            fault = self._faults.draw(channel)
-            if fault is None:
-                return self._take(take, request, body)
-            self._store.faults[f"{channel}:{fault.kind}"] += 1
-            if fault.kind == "slow_ms":
-                await asyncio.sleep(fault.ms / 1000)
-            answer = self._take(take, request, body) if KINDS[fault.kind] else None
-            if fault.kind.startswith("cut"):
-                return _cut(request)
-            return answer if fault.kind == "slow_ms" and answer else _broken(fault, channel)
+
+            async def act() -> web.Response:
+                text, answer = take(request, body)
+                if text is not None:
+                    self._inbound.follow(text)
+                return answer
+
+            return await self._meet(channel, request, act)
 
         return handle
 
-    def _take(self, take: Take, request: web.Request, body: bytes) -> web.Response:
-        text, answer = take(request, body)
-        if text is not None:
-            self._inbound.follow(text)
-        return answer
+    def named(self, name: str, answering: Callable[[web.Request], Awaitable[web.Response]]) -> Any:
+        """Any other call, which a fault meets by its name."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await self._meet(name, request, lambda: answering(request))
+
+        return handle
+
+    async def _meet(
+        self, name: str, request: web.Request, act: Callable[[], Awaitable[web.Response]]
+    ) -> web.StreamResponse:
+        fault = self._faults.draw(name)
+        if fault is None:
+            return await act()
+        self._store.faults[f"{name}:{fault.kind}"] += 1
+        if fault.kind == "slow_ms":
+            await asyncio.sleep(fault.ms / 1000)
+        answer = await act() if KINDS[fault.kind] else None
+        if fault.kind.startswith("cut"):
+            return _cut(request)
+        return answer if fault.kind == "slow_ms" and answer else _broken(fault, name)
 
 
 def _broken(fault: Fault, channel: str) -> web.Response:

@@ -86,6 +86,9 @@ class Template:
     status: str = "unsubmitted"
     category: str = ""
     reason: str = ""
+    asked_name: str = ""  # under which approval was asked for
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Simulated Twilio: Messages and the Content API, as far as docs/channels.md knows them. Reading never fails on odd input."""
+"""Simulated Twilio: Messages, as far as docs/channels.md knows them (templates: content.py). Reading never fails on odd input."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 from aiohttp import web
 
 from broadcaster.simulator.people import People, refusal, steps
-from broadcaster.simulator.store import Step, Store, Template, Text
+from broadcaster.simulator.store import Step, Store, Text
 from broadcaster.simulator.webhooks import Webhooks
 
 _ADDRESS = re.compile(r"^(?P<whatsapp>whatsapp:)?(?P<address>\+[1-9]\d{7,14}|ID\.[\w.]{1,128})$")
@@ -35,15 +35,16 @@ _MESSAGES = {
     "21654": (400, "ContentSid is required"),
     "21655": (400, "The ContentSid is invalid"),
     "21656": (400, "The Content Variables parameter is invalid"),
+    "92009": (400, "The template associated with this SID has already been submitted for approval."),
 }
 
 
 class Refused(Exception):
-    """The call is refused with a code of Twilio's."""
+    """The call is refused with a code of Twilio's, and its usual words or others."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, message: str = "") -> None:
         super().__init__(code)
-        self.code = code
+        self.code, self.message = code, message
 
 
 class Twilio:
@@ -57,10 +58,6 @@ class Twilio:
         return [
             web.get(f"{messages}.json", self.list_messages),
             web.get(f"{messages}/{{sid}}.json", self.fetch),
-            web.post("/v1/Content", self.create_template),
-            web.get("/v1/Content/{sid}", self.fetch_template),
-            web.post("/v1/Content/{sid}/ApprovalRequests/whatsapp", self.request_approval),
-            web.get("/v1/Content/{sid}/ApprovalRequests", self.fetch_approval),
         ]
 
     def accept(self, request: web.Request, body: bytes) -> tuple[Text | None, web.Response]:
@@ -69,7 +66,7 @@ class Twilio:
         account = request.match_info["account"]
         channel = "whatsapp" if form.get("To", "").startswith("whatsapp:") else "sms"
         try:
-            self._signed_in(request)
+            signed_in(request)
             text = self._text(form, account)
         except Refused as refused:
             self._store.refused[f"{channel}:{refused.code}"] += 1
@@ -143,7 +140,7 @@ class Twilio:
 
     async def fetch(self, request: web.Request) -> web.Response:
         try:
-            self._signed_in(request)
+            signed_in(request)
             text = self._store.by_sid.get(request.match_info["sid"])
             if text is None or text.channel == "telegram":
                 raise Refused("20404")
@@ -154,7 +151,7 @@ class Twilio:
     async def list_messages(self, request: web.Request) -> web.Response:
         """Newest first; filters To, From, DateSent, DateSent< and DateSent> (by day, as documented), PageSize, Page."""
         try:
-            self._signed_in(request)
+            signed_in(request)
         except Refused as refused:
             return error(refused.code)
         query = dict(parse_qsl(urlsplit(request.path_qs).query, keep_blank_values=True))
@@ -202,69 +199,6 @@ class Twilio:
             and (not query.get("DateSent") or day == query["DateSent"][:10])
         )
 
-    async def create_template(self, request: web.Request) -> web.Response:
-        try:
-            self._signed_in(request)
-            body = json.loads(await request.read())
-            kind, content = next((kind, content) for kind, content in body["types"].items() if content)
-            template = Template(
-                sid=f"HX{self._store.next_number():032x}",
-                name=str(body.get("friendly_name", "")),
-                language=str(body["language"]),
-                body=str(content["body"]),
-                buttons=tuple((str(one["title"]), str(one["id"])) for one in content.get("actions") or ()),
-                samples={str(name): str(value) for name, value in (body.get("variables") or {}).items()},
-                types={kind: content},
-            )
-        except Refused as refused:
-            return error(refused.code)
-        except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
-            return answer({"code": 20001, "message": "Invalid content", "status": 400}, status=400)
-        self._store.templates[template.sid] = template
-        return answer(_template_json(template), status=201)
-
-    async def fetch_template(self, request: web.Request) -> web.Response:
-        template = self._store.templates.get(request.match_info["sid"])
-        return error("20404") if template is None else answer(_template_json(template))
-
-    async def request_approval(self, request: web.Request) -> web.Response:
-        template = self._store.templates.get(request.match_info["sid"])
-        if template is None:
-            return error("20404")
-        try:
-            body = json.loads(await request.read())
-            name, category = str(body["name"]), str(body["category"])
-        except (ValueError, KeyError, TypeError):
-            return answer({"code": 20001, "message": "name and category are required", "status": 400}, status=400)
-        if not re.fullmatch(r"[a-z0-9_]{1,512}", name) or category not in ("UTILITY", "MARKETING", "AUTHENTICATION"):
-            return answer({"code": 20001, "message": "Invalid name or category", "status": 400}, status=400)
-        template.category = category
-        template.status = "approved" if self._store.options.auto_approve else "received"
-        return answer(
-            {"name": name, "category": category, "content_type": "twilio/text", "status": "received",
-             "rejection_reason": "", "allow_category_change": True},
-            status=201,
-        )  # fmt: skip
-
-    async def fetch_approval(self, request: web.Request) -> web.Response:
-        template = self._store.templates.get(request.match_info["sid"])
-        if template is None:
-            return error("20404")
-        state = {
-            "type": "whatsapp", "name": template.name, "category": template.category, "status": template.status,
-            "rejection_reason": template.reason, "allow_category_change": True,
-        }  # fmt: skip
-        return answer({"sid": template.sid, "account_sid": "", "whatsapp": state, "url": ""})
-
-    def _signed_in(self, request: web.Request) -> None:
-        kind, _, value = request.headers.get("Authorization", "").partition(" ")
-        try:
-            user, colon, password = base64.b64decode(value, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError) as wrong:
-            raise Refused("20003") from wrong
-        if kind != "Basic" or not colon or not user or not password:
-            raise Refused("20003")
-
     def _json(self, text: Text, *, first: bool = False) -> dict[str, Any]:
         step = text.steps[0] if first else text.step(self._store.now())
         prefix = "whatsapp:" if text.channel == "whatsapp" else ""
@@ -294,6 +228,17 @@ class Twilio:
         }
 
 
+def signed_in(request: web.Request) -> None:
+    """Raises `Refused` unless the call carries an account and its secret."""
+    kind, _, value = request.headers.get("Authorization", "").partition(" ")
+    try:
+        user, colon, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError) as wrong:
+        raise Refused("20003") from wrong
+    if kind != "Basic" or not colon or not user or not password:
+        raise Refused("20003")
+
+
 def rfc2822(moment: datetime) -> str:
     """As Twilio writes moments: seconds, +0000."""
     return format_datetime(moment)
@@ -303,11 +248,11 @@ def answer(data: Mapping[str, Any], status: int = 200) -> web.Response:
     return web.json_response(data, status=status)
 
 
-def error(code: str, *, retry_after: int | None = None) -> web.Response:
+def error(code: str, *, message: str = "", retry_after: int | None = None) -> web.Response:
     """Twilio's error body for a code."""
-    status, message = _MESSAGES.get(code, (400, "The request was refused"))
+    status, usual = _MESSAGES.get(code, (400, "The request was refused"))
     body = {
-        "code": int(code), "message": message, "more_info": f"https://www.twilio.com/docs/errors/{code}",
+        "code": int(code), "message": message or usual, "more_info": f"https://www.twilio.com/docs/errors/{code}",
         "status": status,
     }  # fmt: skip
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
@@ -351,10 +296,3 @@ def _key(address: str) -> tuple[str, str]:
 def _segments(text: Text) -> int:
     """Roughly, as the price needs no more here: 153 characters a part."""
     return 1 if text.channel != "sms" or len(text.text) <= 160 else -(-len(text.text) // 153)
-
-
-def _template_json(template: Template) -> dict[str, Any]:
-    return {
-        "sid": template.sid, "account_sid": "", "friendly_name": template.name, "language": template.language,
-        "variables": template.samples, "types": template.types, "url": f"/v1/Content/{template.sid}", "links": {},
-    }  # fmt: skip
