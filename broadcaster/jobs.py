@@ -22,9 +22,11 @@ from sqlmodel import select
 from broadcaster.app import App
 from broadcaster.campaigns import fallback, planning
 from broadcaster.channels.protocol import ReceiptPoller
+from broadcaster.delivery import templates
 from broadcaster.delivery.drain import Drained, Sending, drain, holder_name
 from broadcaster.delivery.polling import SILENT, poll, poll_receipts
 from broadcaster.delivery.settle import settle
+from broadcaster.domain.message import ChannelKind
 from broadcaster.errors import Blocked, PollFailed
 from broadcaster.office.queries import timetable
 from broadcaster.outbox import sweep as sweeping
@@ -139,6 +141,14 @@ async def _settle(running: Running) -> int:
     return done
 
 
+async def _templates(running: Running) -> int:
+    """Follow how the WhatsApp templates stand; without WhatsApp there are none."""
+    app = running.app
+    if ChannelKind.WHATSAPP not in app.channels:
+        return 0
+    return await templates.follow(app.db, app.clock, templates.registrar_of(app.channels))
+
+
 async def _events(running: Running) -> int:
     app = running.app
     return await running.in_writer(partial(apply_events, app.db, app.by_account(), app.now(), classify=app.classify))
@@ -250,6 +260,7 @@ JOBS: tuple[Job, ...] = (
     Job("events", timedelta(seconds=0.5), _events),
     Job("sweep", timedelta(seconds=5), _sweep),
     Job("settle", timedelta(seconds=60), _settle),
+    Job("templates", timedelta(seconds=60), _templates),
     Job("follow_register", timedelta(seconds=30), _follow),
     Job("outcomes", timedelta(seconds=60), _outcomes),
     Job("plan", timedelta(seconds=10), _plan),

@@ -15,6 +15,12 @@ TITLES: dict[str, str] = {
     "sender_paused": "Pengiriman lewat {channel} menunggu karena penyedia meminta kita berhenti sebentar.",
     "people_paused": "Ada nomor yang gagal dikirimi lewat {channel} pada lima hari yang berbeda.",
     "late_ask": "{messages} pesan kampanye {subject} terlewat waktunya dan ditahan.",
+    "template_rejected": "Templat WhatsApp {subject} ditolak Meta.",
+    "template_paused": "Templat WhatsApp {subject} dijeda Meta karena banyak keluhan.",
+    "template_disabled": "Templat WhatsApp {subject} dinonaktifkan Meta karena keluhan berulang.",
+    "template_recategorised": "Meta menggeser kategori templat WhatsApp {subject} dari {asked} menjadi {given}.",
+    "template_missing": "Templat WhatsApp {subject} tidak ada lagi di akun Twilio ini.",
+    "template_waiting": "Templat WhatsApp {subject} belum boleh dikirim, padahal ada kampanye yang memerlukannya.",
 }
 #: kind -> who acts, and how it goes on
 ACTS: dict[str, str] = {
@@ -25,7 +31,21 @@ ACTS: dict[str, str] = {
     "sender_paused": "Sistem melanjutkan sendiri; petugas tidak perlu berbuat apa-apa.",
     "people_paused": "Nomor itu tidak dikirimi lagi; petugas perlu menanyakan nomor yang benar kepada keluarga.",
     "late_ask": "Operator memutuskan: broadcaster campaign late {subject} --send atau --skip, dengan --by NAMA.",
+    "template_rejected": "Operator mengubah kalimatnya (broadcaster content edit {subject}), lalu admin menjalankan broadcaster"
+    " content push. Pesan WhatsApp yang memakainya menunggu, saluran lain tetap berjalan.",
+    "template_paused": "Sistem mengirim lagi sendiri setelah jeda itu, biasanya 3 sampai 6 jam; saluran lain tetap berjalan."
+    " Petugas perlu mencari sebab keluhan sebelum gelombang berikutnya.",
+    "template_disabled": "Operator menulis kalimat baru (broadcaster content edit {subject}), lalu admin menjalankan broadcaster"
+    " content push. Pesan WhatsApp yang memakai kalimat lama menunggu sampai waktunya habis, saluran lain tetap berjalan.",
+    "template_recategorised": "Harga dan batas kirimnya berubah. Petugas yang berhak menyetujui memutuskan: broadcaster content"
+    " accept-category {subject} --by NAMA; sampai itu pesan WhatsApp-nya menunggu, saluran lain tetap berjalan.",
+    "template_missing": "Admin memeriksa apakah akun Twilio-nya benar, lalu menjalankan broadcaster content push. Pesan"
+    " WhatsApp-nya menunggu, saluran lain tetap berjalan.",
+    "template_waiting": "Pesannya menunggu dan sistem melanjutkan sendiri setelah templatnya disetujui; admin melihat keadaannya"
+    " dengan broadcaster content status.",
 }
+#: Alerts that stand as long as the template stands so.
+TEMPLATE_ALERTS = frozenset(kind for kind in TITLES if kind.startswith("template_"))
 
 
 def alert(kind: str, subject: str, data: Mapping[str, object], codes: Mapping[str, str]) -> tuple[str, str]:
@@ -37,7 +57,9 @@ def alert(kind: str, subject: str, data: Mapping[str, object], codes: Mapping[st
     name = CHANNELS.get(channel, channel)
     if kind not in TITLES:
         return f"Periksa: {kind} ({subject}).", f"Sebab: {code}." if code else ""
-    filled = {"subject": subject, "channel": name, "messages": str(data.get("messages", ""))}
+    filled = {"subject": subject, "channel": name} | {
+        name: str(data.get(name, "")) for name in ("messages", "asked", "given")
+    }
     cause = ""
     if code:
         unknown = "Kode dari penyedia: {code}." if channel else "Sebab: {code}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
@@ -57,7 +58,8 @@ def dry_run(
         "samples": [sample for step in definition.steps for sample in _samples(session, step)],
         "may_arrive_twice_steps": [step.message for step in definition.steps if may_arrive_twice(step)],
         "blocking": [
-            {"code": block.code, "message": block.message} for block in blocking(session, definition, configured)
+            {"code": block.code, "message": block.message}
+            for block in blocking(session, definition, configured, json.loads(version.templates))
         ],
     }
 

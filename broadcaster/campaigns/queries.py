@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -92,6 +93,25 @@ class MessageLine:
 class MessagePage:
     lines: list[MessageLine]
     total: int
+
+
+def templates_in_use(session: Session) -> dict[int, dict[str, str]]:
+    """Wordings that a campaign may still send on WhatsApp -> the names of these campaigns, each with its state."""
+    found: dict[int, dict[str, str]] = {}
+    for campaign, version in session.exec(
+        select(Campaign, CampaignVersion)
+        .join(
+            CampaignVersion,
+            (col(CampaignVersion.campaign_id) == col(Campaign.id))
+            & (col(CampaignVersion.number) == col(Campaign.version)),
+        )
+        .where(col(Campaign.status).in_(("approved", "running", "paused")))
+    ):
+        released = json.loads(version.templates)
+        for step in Definition.from_json(version.definition).steps:
+            if ChannelKind.WHATSAPP in step.channels and step.message in released:
+                found.setdefault(released[step.message], {})[campaign.name] = campaign.status
+    return found
 
 
 def campaigns(session: Session) -> list[CampaignLine]:

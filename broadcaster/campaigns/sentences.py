@@ -42,6 +42,7 @@ _REASONS: dict[str, dict[str, str]] = {
         "rejected": "Ditolak oleh penyedia {channel}; akan dicoba lagi secara otomatis.",
         "receipt": "Belum sampai lewat {channel}; akan dicoba lagi secara otomatis.",
         "late_ask": "Ditahan karena jadwal kirimnya terlewat; operator memutuskan apakah masih dikirim.",
+        "template": "Menunggu karena templat {channel} pesan ini sedang tidak boleh dikirim; admin melihat keadaan templatnya.",
     },
     Status.UNKNOWN: {
         "no_answer": "Tidak diketahui apakah terkirim lewat {channel} karena sambungan terputus sebelum ada jawaban;"
@@ -75,6 +76,7 @@ _REASONS: dict[str, dict[str, str]] = {
         "deferred": "Tidak dikirim karena penyedia {channel} tidak dapat dihubungi sampai waktunya lewat.",
         "rejected": "Tidak dikirim karena penyedia {channel} terus menolak sampai waktunya lewat.",
         "receipt": "Tidak sampai lewat {channel}, dan waktunya lewat sebelum dicoba lagi.",
+        "template": "Tidak dikirim karena templat {channel} pesan ini tidak boleh dikirim sampai waktunya lewat.",
     },
     Status.CANCELLED: {
         "card_not_due": "Tidak dikirim karena kartunya sudah diambil atau tidak diperlukan lagi.",

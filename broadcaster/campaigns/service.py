@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -20,14 +20,14 @@ from broadcaster.errors import BadInput, Blocked, NotAllowed, NotFound
 from broadcaster.office.queries import missing_facts, require, timetable
 from broadcaster.office.service import audit, clear_alert
 from broadcaster.outbox.service import cancel
-from broadcaster.rendering.queries import latest
+from broadcaster.rendering.approval import WRONG
+from broadcaster.rendering.queries import latest, versions
 from broadcaster.storage.database import Database
 from broadcaster.storage.tables import (
     Campaign,
     CampaignVersion,
     Cohort,
     Enrolment,
-    ProviderTemplate,
     Sender,
 )
 
@@ -78,7 +78,11 @@ def create(db: Database, definition: Definition, *, by: str | None, now: datetim
 
 
 def approve(db: Database, name: str, *, by: str, now: datetime) -> None:
-    """A second account releases the campaign; the wordings in force now are the ones it will send."""
+    """A second account releases the campaign; the wordings in force now are the ones it will send.
+
+    Raises `Blocked` for a wording whose WhatsApp template was rejected, paused, disabled or shifted to another category. One
+    that Meta still looks at may be released; it keeps the campaign from starting.
+    """
     with db.write() as session:
         member = require(session, by, APPROVERS)
         campaign, version = get(session, name)
@@ -88,7 +92,11 @@ def approve(db: Database, name: str, *, by: str, now: datetime) -> None:
                 f"Kampanye {name} dibuat oleh {by}; harus disetujui oleh orang lain.", code="second_person"
             )
         definition = Definition.from_json(version.definition)
-        version.templates = json.dumps({step.message: latest(session, step.message).id for step in definition.steps})
+        wordings = {step.message: latest(session, step.message) for step in definition.steps}
+        for key in _on_whatsapp(definition):
+            if wordings[key].standing.state in WRONG:
+                raise Blocked(wordings[key].standing.sentence(key), code=f"template_{wordings[key].standing.state}")
+        version.templates = json.dumps({key: wording.id for key, wording in wordings.items()})
         version.released_by, version.released_at = by, now
         session.add_all([campaign, version])
         audit(session, at=now, staff=by, action="campaign.approve", entity=name, data={"version": version.number})
@@ -102,8 +110,16 @@ class Blocking:
     message: str
 
 
-def blocking(session: Session, definition: Definition, configured: Collection[ChannelKind]) -> list[Blocking]:
-    """Everything that keeps this campaign from being sent; each sentence names the fix."""
+def blocking(
+    session: Session,
+    definition: Definition,
+    configured: Collection[ChannelKind],
+    released: Mapping[str, int] | None = None,
+) -> list[Blocking]:
+    """Everything that keeps this campaign from being sent; each sentence names the fix.
+
+    `released`: message -> the wording that was fixed at the release; the newest one otherwise.
+    """
     found = [
         Blocking(
             "empty_fact",
@@ -120,8 +136,9 @@ def blocking(session: Session, definition: Definition, configured: Collection[Ch
             )
         elif channel not in senders:
             found.append(Blocking("no_sender", f"Belum ada pengirim {channel}; jalankan `broadcaster init`."))
+    fixed = versions(session, (released or {}).values())
     for step in definition.steps:
-        version = latest(session, step.message)
+        version = fixed.get((released or {}).get(step.message, 0)) or latest(session, step.message)
         for channel in step.channels:
             if channel not in version.texts:
                 found.append(
@@ -130,25 +147,16 @@ def blocking(session: Session, definition: Definition, configured: Collection[Ch
                         f"Pesan {step.message} belum punya teks untuk {channel}; lengkapi atau hapus saluran itu.",
                     )
                 )
-        if ChannelKind.WHATSAPP in step.channels and not _approved(session, version.id):
-            found.append(
-                Blocking(
-                    "template_not_approved",
-                    f"Templat WhatsApp {step.message} belum disetujui; jalankan `broadcaster content push` lalu tunggu.",
-                )
-            )
+        standing = version.standing
+        if ChannelKind.WHATSAPP in step.channels and not standing.may_be_sent:
+            code = f"template_{standing.state}" if standing.state in WRONG else "template_not_approved"
+            found.append(Blocking(code, standing.sentence(step.message)))
     return found
 
 
-def _approved(session: Session, version_id: int) -> bool:
-    return (
-        session.exec(
-            select(ProviderTemplate.id).where(
-                ProviderTemplate.template_version_id == version_id, ProviderTemplate.approval == "approved"
-            )
-        ).first()
-        is not None
-    )
+def _on_whatsapp(definition: Definition) -> list[str]:
+    """Messages that go out as WhatsApp templates, each once."""
+    return list(dict.fromkeys(step.message for step in definition.steps if ChannelKind.WHATSAPP in step.channels))
 
 
 def start(
@@ -175,7 +183,7 @@ def start(
             )
         _move(campaign, "start")
         definition = Definition.from_json(version.definition)
-        for block in blocking(session, definition, configured):
+        for block in blocking(session, definition, configured, json.loads(version.templates)):
             raise Blocked(block.message, code=block.code)
         today = day_of(now, zone)
         audience = due(session, definition, today, now)

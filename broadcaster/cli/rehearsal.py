@@ -28,11 +28,11 @@ from broadcaster.campaigns import queries as campaign_queries
 from broadcaster.campaigns import service as campaigns
 from broadcaster.campaigns.definition import Definition
 from broadcaster.campaigns.dry_run import dry_run
-from broadcaster.cli.content import push_templates
 from broadcaster.cli.sending import quiet_server
 from broadcaster.clock import SteppedClock, today
+from broadcaster.delivery import templates
 from broadcaster.engines import manual
-from broadcaster.errors import BroadcasterError
+from broadcaster.errors import Blocked, BroadcasterError
 from broadcaster.jobs import Running
 from broadcaster.office import queries as office_queries
 from broadcaster.office import service as office
@@ -196,7 +196,9 @@ async def _prepare(stage: Rehearsal) -> None:
         app.db, [Source.at(children), Source.at(phones)], today=app.today(), by=SYSTEM, now=now, write=True
     ):
         stage.say(f"  {report.file}: {report.rows} baris, {report.good} baik, {report.rejected} ditolak")
-    await push_templates(app)
+    pushed = await templates.push(app.db, app.clock, templates.registrar_of(app.channels))
+    for problem in pushed.problems:
+        raise Blocked(problem.message, code=problem.code)
     await _subscribe(stage)
     await stage.simulator.post("people", {"people": simulated_people(stage.district)})
     now = stage.clock.now()

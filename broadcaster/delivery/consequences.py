@@ -12,12 +12,15 @@ from sqlmodel import Session, col, func, select
 
 from broadcaster.campaigns.service import pause_for_fault
 from broadcaster.consent.service import suppress
+from broadcaster.delivery.templates import tell
 from broadcaster.domain.message import AttemptState
 from broadcaster.office.service import raise_alert
 from broadcaster.outbox.record import Consequence
 from broadcaster.outbox.service import pause_sender
 from broadcaster.outbox.sweep import PAUSE_ALERT, PEOPLE_ALERT
 from broadcaster.registry.service import mark_invalid
+from broadcaster.rendering.approval import MISSING
+from broadcaster.rendering.provider import told_by_receipt
 from broadcaster.storage.tables import Attempt, Campaign, ContactPoint, Message, Sender, Suppression
 
 #: A rate answer without a number pauses the sender this long; a provider's own number is capped.
@@ -37,6 +40,14 @@ TOLD_FROM = timedelta(minutes=30)
 FAILED_DAYS = 5
 #: Refusals that say "not reachable here", not "I do not want this": the next channel is tried.
 _UNREACHABLE = frozenset({"403:deactivated", "403:not_started"})
+#: Codes that speak of one template, and how it stands then: all that needs it waits, and nothing else.
+TEMPLATE_CODES: dict[str, str] = {
+    "63040": "rejected",
+    "63041": "paused",
+    "63042": "disabled",
+    "21655": MISSING,
+    "92006": MISSING,
+}
 #: "Stop everything" lasts until a person resumes the sender.
 UNTIL_RESUMED = timedelta(days=3650)
 
@@ -119,9 +130,22 @@ def _ours(session: Session, consequence: Consequence, now: datetime) -> None:
     if consequence.campaign_id is None:
         raise_alert(session, "answer_refused", str(consequence.channel), _data(consequence), now)
         return
+    if consequence.code in TEMPLATE_CODES and _template_stopped(session, consequence, now):
+        return
     pause_for_fault(session, consequence.campaign_id, consequence.code, now)
     name = session.get_one(Campaign, consequence.campaign_id).name
     raise_alert(session, "campaign_paused", name, _data(consequence), now)
+
+
+def _template_stopped(session: Session, consequence: Consequence, now: datetime) -> bool:
+    """What waits for this template is held and people are told; the campaign goes on with everything else."""
+    version = session.get_one(Message, consequence.message_id).template_version_id
+    news = None
+    if version is not None:
+        news = told_by_receipt(session, version, TEMPLATE_CODES[consequence.code], now)
+    if news:
+        tell(session, now)
+    return news is not None
 
 
 def _data(consequence: Consequence) -> dict[str, object]:

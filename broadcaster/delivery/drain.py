@@ -28,12 +28,13 @@ from broadcaster.channels.protocol import Answer, Channel, Deferred, Unknown
 from broadcaster.clock import Clock, since_boot, today
 from broadcaster.delivery.consequences import act
 from broadcaster.delivery.journal import FULL, WAIT_S, Journal
-from broadcaster.delivery.prepare import Ready, prepare
+from broadcaster.delivery.prepare import Held, Ready, prepare
 from broadcaster.domain.message import ChannelKind
 from broadcaster.domain.timetable import Timetable
 from broadcaster.office.queries import timetable
+from broadcaster.outbox.held import held_reason, hold
 from broadcaster.outbox.intent import Opened, Rules, Stopped, Wanted, commit_intents
-from broadcaster.outbox.lease import Lane, Lease, fail, fail_by_token, lease, leave_lane, release, take_lane
+from broadcaster.outbox.lease import Lane, Lease, Leased, fail, fail_by_token, lease, leave_lane, release, take_lane
 from broadcaster.outbox.record import Answered, Classify, record
 from broadcaster.outbox.rules import INTENT_FRESH, reference
 from broadcaster.outbox.service import instance_id
@@ -190,13 +191,23 @@ class _Run:
         loop, sending = asyncio.get_running_loop(), self.sending
         leased = await loop.run_in_executor(sending.writer, self._lease)
         ready: list[Ready] = []
+        held: dict[str, list[Leased]] = {}
         for item in await asyncio.to_thread(prepare, sending.db, self.lane.channel, leased.rows, self.rules.today):
             if isinstance(item, Ready):
                 ready.append(item)
                 continue
+            if isinstance(item, Held):
+                held.setdefault(held_reason(item.state), []).append(item.row)
+                continue
             await loop.run_in_executor(sending.writer, fail, sending.db, item.row, item.reason, sending.clock.now())
             self.done.failed += 1
             self.done.add(item.reason)
+        for reason, rows in held.items():
+            await loop.run_in_executor(
+                sending.writer, hold, sending.db, self.lane.sender_id, rows, reason, sending.clock.now()
+            )
+            self.done.stopped += len(rows)
+            self.done.add(reason)
         return _Batch(ready, leased.first_slot, found=len(leased.rows))
 
     def _lease(self) -> Lease:

@@ -52,7 +52,15 @@ class NotReady:
     reason: str
 
 
-def prepare(db: Database, channel: ChannelKind, rows: Sequence[Leased], today: date) -> list[Ready | NotReady]:
+@dataclass(frozen=True)
+class Held:
+    """A row whose WhatsApp template may not be used now, and how that stands: it waits."""
+
+    row: Leased
+    state: str
+
+
+def prepare(db: Database, channel: ChannelKind, rows: Sequence[Leased], today: date) -> list[Ready | NotReady | Held]:
     """One answer per row, in order. Reads in bulk; a row that fails, fails alone."""
     fresh = [row for row in rows if row.sealed_body is None]
     values = _values(
@@ -64,20 +72,30 @@ def prepare(db: Database, channel: ChannelKind, rows: Sequence[Leased], today: d
         },
         today,
     )
+    whatsapp = channel is ChannelKind.WHATSAPP
     with db.read() as session:
-        ids = {row.template_version_id for row in fresh if row.template_version_id is not None}
+        # a frozen text is not filled again, but its template may have been stopped since
+        ids = {row.template_version_id for row in (rows if whatsapp else fresh) if row.template_version_id is not None}
         templates = versions(session, ids) if ids else {}
-    ready: list[Ready | NotReady] = []
+    held = {id: one.standing.state for id, one in templates.items() if whatsapp and not one.standing.may_be_sent}
+    ready: list[Ready | NotReady | Held] = []
     for row in rows:
+        if row.template_version_id in held and row.campaign_id is not None:
+            ready.append(Held(row, held[row.template_version_id]))
+            continue
         try:
             address = db.sealer.open("address", row.sealed_address)
             if row.sealed_body is not None:
                 outgoing = thaw(db.sealer.open("body", row.sealed_body), reference="", address=address)
+                if outgoing.content_sid and row.template_version_id in templates:
+                    # the same wording, should the provider hold it under another id by now
+                    sid = templates[row.template_version_id].content_sid
+                    outgoing = outgoing._replace(content_sid=sid or outgoing.content_sid)
                 sealed = row.sealed_body
             else:
                 version = templates[row.template_version_id or 0]
                 filled = render(version, channel, values[row.id])
-                if channel is ChannelKind.WHATSAPP and not filled.content_sid:
+                if whatsapp and not filled.content_sid:
                     # never as free text: outside a conversation WhatsApp takes approved templates only
                     ready.append(NotReady(row, "cannot_render:template_not_approved"))
                     continue

@@ -11,10 +11,12 @@ from sqlmodel import Session, col, select
 
 from broadcaster.campaigns import alerts
 from broadcaster.channels.codes import load_codes
+from broadcaster.delivery.templates import template_lines
 from broadcaster.errors import Blocked
 from broadcaster.office import queries as office
 from broadcaster.operations.service import open_database, refuse_network_folder, refuse_other_schema
 from broadcaster.outbox.lanes import waiting_lanes
+from broadcaster.rendering.approval import UNKNOWN, UNSUBMITTED, WRONG
 from broadcaster.settings import Mode, Settings, is_loopback
 from broadcaster.shipped import content_dir
 from broadcaster.storage.database import Database
@@ -229,6 +231,29 @@ def _lanes(session: Session, _db: Database, _settings: Settings, now: datetime) 
             )
 
 
+def _templates(session: Session, _db: Database, settings: Settings, _now: datetime) -> Iterator[Finding]:
+    """Templates that wait for Meta or for us; where something went wrong an alert says so."""
+    if not settings.twilio_whatsapp_from:
+        return
+    waiting = [
+        one.line
+        for one in template_lines(session)
+        if not one.line.standing.may_be_sent and one.line.standing.state not in WRONG
+    ]
+    ours = [line.key for line in waiting if line.standing.state in (UNSUBMITTED, UNKNOWN)]
+    if ours:
+        yield Finding(
+            "template_unsubmitted", "info",
+            f"{len(ours)} templat WhatsApp belum dimintakan persetujuan: {', '.join(ours)}.", "broadcaster content push",
+        )  # fmt: skip
+    theirs = [line.key for line in waiting if line.key not in ours]
+    if theirs:
+        yield Finding(
+            "template_pending", "info", f"{len(theirs)} templat WhatsApp belum disetujui Meta: {', '.join(theirs)}.",
+            "tunggu, biasanya paling lama dua hari; keadaannya: broadcaster content status",
+        )  # fmt: skip
+
+
 def _ago(passed: timedelta) -> str:
     minutes = int(passed.total_seconds() // 60)
     if minutes < 120:
@@ -246,4 +271,4 @@ def _alerts(session: Session, _db: Database, _settings: Settings, _now: datetime
         )  # fmt: skip
 
 
-_CHECKS: tuple[Check, ...] = (_moved, _clock_behind, _key, _chain, _facts, _people, _jobs, _lanes, _alerts)
+_CHECKS: tuple[Check, ...] = (_moved, _clock_behind, _key, _chain, _facts, _people, _jobs, _lanes, _templates, _alerts)

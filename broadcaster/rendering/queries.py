@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from broadcaster.channels.protocol import Button
 from broadcaster.domain.message import ChannelKind
 from broadcaster.errors import BadInput, NotFound
 from broadcaster.rendering import source as sources
+from broadcaster.rendering.approval import Standing
 from broadcaster.rendering.catalogue import cannot_fill, examples, variables
 from broadcaster.rendering.form import nearest
 from broadcaster.rendering.rules import (
@@ -27,13 +28,13 @@ from broadcaster.rendering.rules import (
     to_provider_body,
 )
 from broadcaster.rendering.source import ANSWER_PREFIX, MESSAGE_PURPOSES, Source
-from broadcaster.rendering.values import Family, Values, family_of, office_values, values_for, values_of
+from broadcaster.rendering.values import Values, office_values
 from broadcaster.storage.tables import MessageTemplate, ProviderTemplate, TemplateVersion
 
 
 @dataclass(frozen=True)
 class Version:
-    """One wording. `content_sid` is empty until the provider approved it; `approval` says how far that is."""
+    """One wording. `content_sid` is empty while WhatsApp may not send it; `standing` says why not."""
 
     id: int
     key: str
@@ -47,6 +48,7 @@ class Version:
     number: int = 1
     occasions: tuple[str, ...] = ()
     approval: str = ""
+    standing: Standing = field(default_factory=Standing)
 
 
 class Rendered(NamedTuple):
@@ -68,33 +70,6 @@ class Rendered(NamedTuple):
     @property
     def warnings(self) -> tuple[str, ...]:
         return length_warnings(self.channel, self.text)
-
-
-@dataclass(frozen=True)
-class TemplateRequest:
-    """What the provider needs to know of a version for its approval."""
-
-    version_id: int
-    name: str  # a-z, 0-9 and _
-    language: str
-    category: str
-    body: str  # with {{1}}, {{2}}, ...
-    samples: Mapping[str, str]
-    buttons: tuple[Button, ...]
-
-
-@dataclass(frozen=True)
-class ProviderLine:
-    """How far a version is at the provider; `sid` is empty when it was never created there."""
-
-    key: str
-    version_id: int
-    number: int
-    asked_category: str
-    sid: str
-    approval: str
-    category: str
-    checked_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -215,45 +190,13 @@ def history(session: Session, key: str) -> list[HistoryLine]:
     ]
 
 
-def template_request(version: Version) -> TemplateRequest | None:
-    """What to ask the provider to approve, with the examples it needs; None for a version without a WhatsApp text."""
-    text = version.texts.get(ChannelKind.WHATSAPP)
-    if text is None:
-        return None
-    body, order = to_provider_body(text)
-    return TemplateRequest(
-        version_id=version.id,
-        name=f"{version.key}_v{version.number}".replace("-", "_"),
-        language="id",
-        category=version.category.upper(),
-        body=body,
-        samples=provider_values(order, examples(variables())),
-        buttons=version.buttons,
-    )
-
-
-def provider_lines(session: Session, account: str = "twilio") -> list[ProviderLine]:
-    """How far the newest wording of every message is at the provider, by key."""
-    kept = {
-        row.template_version_id: row
-        for row in session.exec(select(ProviderTemplate).where(ProviderTemplate.account == account))
-    }
-    lines: list[ProviderLine] = []
-    for version in templates(session):
-        row = kept.get(version.id)
-        lines.append(
-            ProviderLine(
-                key=version.key, version_id=version.id, number=version.number, asked_category=version.category,
-                sid=row.sid if row else "", approval=row.approval if row else "unsubmitted",
-                category=row.category if row else "", checked_at=row.checked_at if row else None,
-            )
-        )  # fmt: skip
-    return lines
-
-
 def _version(row: TemplateVersion, template: MessageTemplate, provider: ProviderTemplate | None) -> Version:
     source = sources.of_content(template.key, template.purpose, row.content)
-    approved = provider is not None and provider.approval == "approved"
+    standing = Standing(asked=source.category)
+    if provider is not None:
+        standing = Standing(
+            provider.approval, source.category, provider.category, provider.accepted_category, provider.rejection_reason
+        )
     return Version(
         id=row.id or 0,
         key=template.key,
@@ -263,15 +206,13 @@ def _version(row: TemplateVersion, template: MessageTemplate, provider: Provider
         texts=source.texts,
         buttons=tuple(Button(title, intent) for title, intent in source.buttons),
         variables=source.variables,
-        content_sid=provider.sid if provider is not None and approved else "",
+        content_sid=provider.sid if provider is not None and standing.may_be_sent else "",
         number=row.number,
         occasions=source.occasions,
         approval=provider.approval if provider is not None else "",
+        standing=standing,
     )
 
 
 __all__ = [
-    "Family", "HistoryLine", "ProviderLine", "Rendered", "TemplateRequest", "Values", "Version",
-    "answer", "family_of", "history", "latest", "office_values", "preview", "provider_lines", "render", "source_of",
-    "template_request", "templates", "values_for", "values_of", "versions",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 
 from broadcaster.errors import NotFound
 from broadcaster.rendering import source as sources
+from broadcaster.rendering.approval import APPROVED
 from broadcaster.rendering.form import Problem, raise_first
 from broadcaster.rendering.lint import examine
 from broadcaster.rendering.source import ANSWER_PREFIX, Source
@@ -67,22 +68,43 @@ def revert(session: Session, key: str, number: int, *, by: str, now: datetime) -
 
 
 def record_provider_template(
-    session: Session, version_id: int, account: str, sid: str, approval: str, category: str, now: datetime
-) -> None:
-    """Keep what the provider says of a version it holds; the newest word stands."""
-    row = session.exec(
+    session: Session, version_id: int, account: str, sid: str, approval: str, category: str, now: datetime,
+    *, reason: str = "", name: str = "",
+) -> bool:  # fmt: skip
+    """Keep what the provider says of a version it holds; whether anything changed.
+
+    The newest word stands, except that `approved` is not believed for a while after a receipt has told of the contrary.
+    """
+    row = provider_row(session, version_id, account)
+    if row is None:
+        row = ProviderTemplate(
+            template_version_id=version_id, account=account, sid=sid, name=name, approval=approval, category=category,
+            rejection_reason=reason, changed_at=now, checked_at=now,
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
+        return True
+    row.checked_at = now
+    row.name = name or row.name
+    changed = False
+    if not (approval == APPROVED and row.held_until is not None and now < row.held_until):
+        changed = (row.sid, row.approval, row.category, row.rejection_reason) != (sid, approval, category, reason)
+        row.sid, row.approval, row.category, row.rejection_reason = sid, approval, category, reason
+        row.held_until = None
+    if changed:
+        row.changed_at = now
+    session.add(row)
+    session.flush()
+    return changed
+
+
+def provider_row(session: Session, version_id: int, account: str) -> ProviderTemplate | None:
+    """The provider's copy of a version, as we know it."""
+    return session.exec(
         select(ProviderTemplate).where(
             ProviderTemplate.template_version_id == version_id, ProviderTemplate.account == account
         )
     ).first()
-    if row is None:
-        row = ProviderTemplate(
-            template_version_id=version_id, account=account, sid=sid, approval=approval, category=category,
-            checked_at=now,
-        )  # fmt: skip
-    row.sid, row.approval, row.category, row.checked_at = sid, approval, category, now
-    session.add(row)
-    session.flush()
 
 
 def _checked(key: str, toml: str) -> Source:

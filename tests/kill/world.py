@@ -19,8 +19,8 @@ from sqlmodel import Session, col, select
 from broadcaster import settings as setting
 from broadcaster.app import connect, open_app
 from broadcaster.campaigns import service as campaigns
-from broadcaster.cli.content import push_templates
 from broadcaster.clock import Clock
+from broadcaster.delivery import templates
 from broadcaster.operations.service import init
 from broadcaster.outbox.queries import next_due
 from broadcaster.outbox.rules import address_key, dedupe_key
@@ -249,7 +249,8 @@ class World:
 async def _push(settings: Settings, clock: Clock) -> None:
     app = connect(open_app(settings, clock))
     try:
-        await push_templates(app)
+        pushed = await templates.push(app.db, app.clock, templates.registrar_of(app.channels))
+        assert not pushed.problems, pushed.problems
     finally:
         await app.aclose()
 

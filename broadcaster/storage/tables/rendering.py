@@ -34,14 +34,21 @@ class TemplateVersion(SQLModel, table=True):
 
 
 class ProviderTemplate(SQLModel, table=True):
-    """A version as registered at Twilio for WhatsApp."""
+    """A version as registered at Twilio for WhatsApp. Two versions with the same WhatsApp wording share one `sid`."""
 
     __tablename__ = "provider_template"
     __table_args__ = (UniqueConstraint("template_version_id", "account"),)
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
     template_version_id: int = Field(foreign_key="template_version.id", sa_type=Id)
     account: str
-    sid: str
-    approval: str  # unsubmitted | received | pending | approved | rejected | paused | disabled
-    category: str
-    checked_at: datetime = Field(sa_type=Moment)
+    sid: str  # empty until we know it was created
+    name: str = ""  # under which it was created there
+    approval: str  # rendering.approval: the provider's states, and our own `unknown` and `missing`
+    category: str  # as it stands there; empty before approval was asked for
+    rejection_reason: str = ""  # in the provider's words
+    accepted_category: str = ""  # a category other than the one asked for that a person said yes to
+    changed_at: datetime = Field(sa_type=Moment)  # when approval, category or reason last changed
+    checked_at: datetime = Field(sa_type=Moment)  # when the provider last told us
+    held_until: datetime | None = Field(
+        default=None, sa_type=Moment
+    )  # told by a receipt: `approved` counts from then on

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,13 +11,13 @@ import pytest
 
 from broadcaster.errors import BadInput, NotFound
 from broadcaster.rendering import service
+from broadcaster.rendering.approval import Standing
+from broadcaster.rendering.provider import provider_lines, template_request
 from broadcaster.rendering.queries import (
     history,
     latest,
     preview,
-    provider_lines,
     source_of,
-    template_request,
     templates,
     versions,
 )
@@ -119,8 +120,8 @@ def test_a_provider_template_gives_its_sid_only_while_it_is_approved(db: Databas
         untouched = next(line for line in provider_lines(session) if line.key == "ambil-kartu-2")
     assert sids == [("pending", ""), ("approved", "HX1"), ("paused", "")]
     assert (other.content_sid, other.approval) == ("", "")
-    assert (line.sid, line.approval, line.category, line.asked_category) == ("HX1", "paused", "UTILITY", "utility")
-    assert (untouched.sid, untouched.approval) == ("", "unsubmitted")
+    assert (line.sid, line.standing) == ("HX1", Standing("paused", asked="utility", given="UTILITY"))
+    assert (untouched.sid, untouched.standing.state) == ("", "unsubmitted")
 
 
 def test_a_template_request_carries_what_the_provider_asks_for(db: Database, now: datetime) -> None:
@@ -130,7 +131,8 @@ def test_a_template_request_carries_what_the_provider_asks_for(db: Database, now
         make.template(session, "surat", content={"variables": [], "buttons": [], "texts": {"sms": "Halo"}})
         assert template_request(latest(session, "surat")) is None
     assert request is not None
-    assert (request.name, request.language, request.category) == ("ambil_kartu_1_v1", "id", "UTILITY")
+    assert re.fullmatch(r"ambil_kartu_1_v1_[0-9a-f]{8}", request.name)
+    assert (request.language, request.category) == ("id", "UTILITY")
     assert request.body.startswith("Salam dari {{1}}.")
     assert list(request.samples) == [str(number) for number in range(1, len(request.samples) + 1)]
     assert all(sample and "\n" not in sample for sample in request.samples.values())

@@ -593,6 +593,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("status = 'planned'"),
         postgresql_where=sa.text("status = 'planned'"),
     )
+    op.create_index(
+        "ix_message_held",
+        "message",
+        ["template_version_id"],
+        unique=False,
+        sqlite_where=sa.text("status = 'planned' AND substr(reason, 1, 9) = 'template:'"),
+        postgresql_where=sa.text("status = 'planned' AND substr(reason, 1, 9) = 'template:'"),
+    )
     op.create_index("ix_message_household", "message", ["household_id", "intent_on"], unique=False)
     op.create_index(
         "ix_message_late",
@@ -616,9 +624,14 @@ def upgrade() -> None:
         sa.Column("template_version_id", Id, nullable=False),
         sa.Column("account", sa.String(), nullable=False),
         sa.Column("sid", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
         sa.Column("approval", sa.String(), nullable=False),
         sa.Column("category", sa.String(), nullable=False),
+        sa.Column("rejection_reason", sa.String(), nullable=False),
+        sa.Column("accepted_category", sa.String(), nullable=False),
+        sa.Column("changed_at", Micros, nullable=False),
         sa.Column("checked_at", Micros, nullable=False),
+        sa.Column("held_until", Micros, nullable=True),
         sa.ForeignKeyConstraint(
             ["template_version_id"],
             ["template_version.id"],
