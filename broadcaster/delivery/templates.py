@@ -159,19 +159,23 @@ class _Registering:
         self.created = False
 
     async def register(self, line: ProviderLine, held: Sequence[HeldTemplate]) -> None:
+        there: HeldTemplate | None
         if line.sid and line.standing.approval != MISSING:
             there = next((one for one in held if one.sid == line.sid), None)
-            if there is None:
-                return  # created by another process since we asked
         else:
             there = _same(held, self.request) or await self._create()
-            await self._keep(there)
-        if there.approval.status == UNSUBMITTED:
+            if there is not None:
+                await self._keep(there)
+        if there is not None and there.approval.status == UNSUBMITTED:
             await self._ask(there)
 
-    async def _create(self) -> HeldTemplate:
+    async def _create(self) -> HeldTemplate | None:
+        """The new template; None when another process has created it since we asked what there is."""
         request = self.request
-        if not await asyncio.to_thread(self._begin):
+        begun = await asyncio.to_thread(self._begin)
+        if begun == "there":
+            return None
+        if begun == "unknown":
             raise Blocked(Standing(UNKNOWN).sentence(request.key), code="template_unknown")
         spec = TemplateSpec(
             request.name, request.language, request.body, request.samples, request.buttons, request.category
@@ -210,7 +214,7 @@ class _Registering:
     async def _keep(self, there: HeldTemplate) -> None:
         await asyncio.to_thread(self._record, there)
 
-    def _begin(self) -> bool:
+    def _begin(self) -> provider.Begun:
         with self.db.write() as session:
             return provider.begin_template(session, self.request, self.registrar.account, self.clock.now())
 

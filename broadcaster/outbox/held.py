@@ -16,8 +16,15 @@ from broadcaster.storage.database import Database, plain
 from broadcaster.storage.tables.outbox import HELD
 from broadcaster.storage.types import to_micros
 
+#: Asked every minute, however many rows wait their turn: it walks `ix_message_held` and nothing else.
+HELD_VERSIONS = f"SELECT DISTINCT template_version_id FROM message WHERE status = 'planned' AND {HELD}"
 #: Rows that were not leased and are put aside with those that were, at once and at most.
 _MOST = 2000
+#: A life that is over ends here: the row would come back at once, and no gate looks at it.
+_ASIDE = (
+    "status = CASE WHEN expires_at > :now THEN 'planned' ELSE 'expired' END, reason = :reason, due_at = expires_at,"
+    " updated_at = :now"
+)
 
 
 def hold(db: Database, sender_id: int, rows: Sequence[Leased], reason: str, now: datetime) -> int:
@@ -29,8 +36,7 @@ def hold(db: Database, sender_id: int, rows: Sequence[Leased], reason: str, now:
     with db.plain() as sql:
         sql.by_ids()
         sql.many(
-            "UPDATE message SET status = 'planned', reason = :reason, due_at = expires_at, claim_token = NULL,"
-            " claim_epoch = NULL, lease_until = NULL, updated_at = :now"
+            f"UPDATE message SET {_ASIDE}, claim_token = NULL, claim_epoch = NULL, lease_until = NULL"
             " WHERE id = :id AND status = 'claimed' AND claim_token = :token",
             [{"id": row.id, "token": row.token, **fixed} for row in rows],
         )
@@ -38,7 +44,7 @@ def hold(db: Database, sender_id: int, rows: Sequence[Leased], reason: str, now:
         others = 0
         for campaign, version in sorted({(row.campaign_id or 0, row.template_version_id or 0) for row in rows}):
             others += sql.run(
-                "UPDATE message SET reason = :reason, due_at = expires_at, updated_at = :now WHERE id IN"
+                f"UPDATE message SET {_ASIDE} WHERE id IN"
                 " (SELECT id FROM message WHERE sender_id = :sender AND campaign_id = :campaign AND status = 'planned'"
                 " AND due_at <= :now AND template_version_id = :version ORDER BY campaign_id, due_at, id"
                 f" LIMIT {_MOST}{skip})",
@@ -54,12 +60,7 @@ def held_reason(state: str) -> str:
 
 def held_versions(session: Session) -> list[int]:
     """Wordings under which rows wait."""
-    return [
-        int(row[0])
-        for row in plain(session).all(
-            f"SELECT DISTINCT template_version_id FROM message WHERE status = 'planned' AND {HELD}"
-        )
-    ]
+    return [int(row[0]) for row in plain(session).all(HELD_VERSIONS)]
 
 
 def release(session: Session, version_ids: Iterable[int], now: datetime) -> int:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from sqlmodel import Session, col, func, select
 
@@ -143,7 +144,7 @@ def learn(session: Session, account: str, held: Sequence[HeldTemplate], asked_at
     ).all():
         found = by_sid.get(row.sid)
         if found is None:
-            if row.checked_at > asked_at:
+            if row.checked_at >= asked_at:
                 continue
             found = Approval(MISSING, row.category, row.rejection_reason)
         changed += record_provider_template(
@@ -153,21 +154,27 @@ def learn(session: Session, account: str, held: Sequence[HeldTemplate], asked_at
     return changed
 
 
-def begin_template(session: Session, request: TemplateRequest, account: str, now: datetime) -> bool:
-    """Note that the template is about to be created; False when it must not be.
+Begun = Literal["begun", "there", "unknown"]
 
-    Another process creates it now, or one tried a moment ago and nobody knows how that ended.
+
+def begin_template(session: Session, request: TemplateRequest, account: str, now: datetime) -> Begun:
+    """Note that the template is about to be created, unless it must not be.
+
+    `there`: another process has created it meanwhile. `unknown`: one creates it now, or tried a moment ago and nobody knows how
+    that ended.
     """
     session.exec(select(TemplateVersion.id).where(TemplateVersion.id == request.version_id).with_for_update()).one()
     row = provider_row(session, request.version_id, account)
+    if row is not None and row.sid and row.approval != MISSING:
+        return "there"
     if row is not None and row.approval == UNKNOWN and now < row.changed_at + CREATE_AGAIN_AFTER:
-        return False
+        return "unknown"
     record_provider_template(session, request.version_id, account, "", UNKNOWN, "", now, name=request.name)
     if row is not None:
         row.changed_at = now  # a second try has its own time
         session.add(row)
         session.flush()
-    return True
+    return "begun"
 
 
 def told_by_receipt(session: Session, version_id: int, approval: str, now: datetime) -> bool | None:
