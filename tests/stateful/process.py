@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from broadcaster.channels.protocol import Answer, Deferred
 from broadcaster.clock import today
 from broadcaster.delivery.consequences import act
-from broadcaster.delivery.prepare import NotReady, Ready, prepare
+from broadcaster.delivery.prepare import Held, NotReady, Ready, prepare
 from broadcaster.domain.timetable import Timetable
+from broadcaster.outbox.held import held_reason, hold
 from broadcaster.outbox.intent import Opened, Rules, Stopped, commit_intents
 from broadcaster.outbox.lease import Lane, fail, lease, release, take_lane
 from broadcaster.outbox.record import Answered, Classify, record
@@ -55,6 +56,8 @@ class Process:
         for item in prepare(self.db, lane.channel, leased.rows, today(now, ZONE)):
             if isinstance(item, NotReady):
                 fail(self.db, item.row, item.reason, now)
+            elif isinstance(item, Held):
+                hold(self.db, sender_id, [item.row], held_reason(item.state), now)
             else:
                 mine.append(item)
         return len(leased.rows)

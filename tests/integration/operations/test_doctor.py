@@ -10,6 +10,7 @@ from sqlmodel import select
 
 from broadcaster.office import service as office
 from broadcaster.operations import doctor, service
+from broadcaster.rendering.service import record_provider_template
 from broadcaster.settings import Settings, load
 from broadcaster.storage.database import Database
 from broadcaster.storage.sealed import Sealer
@@ -84,6 +85,23 @@ def test_open_alerts_are_repeated(settings: Settings, healthy: Database, now: da
         office.raise_alert(session, "sender_paused", "telegram", {}, now)
         office.clear_alert(session, "sender_paused", "telegram", now)
     assert _codes(settings, healthy, now) == ["alert_sender_paused"]
+
+
+def test_templates_that_wait_are_named_with_whose_turn_it_is(
+    settings: Settings, healthy: Database, now: datetime
+) -> None:
+    with healthy.write() as session:
+        _, asked, fine = (make.template(session, key).id or 0 for key in ("satu", "dua", "tiga"))
+        record_provider_template(session, asked, "twilio", "HX1", "pending", "UTILITY", now)
+        record_provider_template(session, fine, "twilio", "HX2", "approved", "UTILITY", now)
+    findings = doctor.findings(settings, healthy, now)
+    assert [(one.code, one.severity, one.message) for one in findings] == [
+        ("template_unsubmitted", "info", "1 templat WhatsApp belum dimintakan persetujuan: satu."),
+        ("template_pending", "info", "1 templat WhatsApp belum disetujui Meta: dua."),
+    ]
+    assert all(one.fix for one in findings)
+    without = settings.model_copy(update={"twilio_whatsapp_from": ""})
+    assert "template_pending" not in _codes(without, healthy, now)
 
 
 def test_a_key_of_another_installation_is_found(settings: Settings, healthy: Database, now: datetime) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from broadcaster.outbox.gate import MINE
+from broadcaster.outbox.held import HELD_VERSIONS, held_reason
 from broadcaster.outbox.lease import due_rows
 from broadcaster.storage import tables
 from broadcaster.storage.database import Database, Plain
@@ -93,6 +94,22 @@ def test_a_lease_walks_its_index_and_sorts_nothing(db, many, answers, analyzed):
     kinds = {step["Node Type"] for step in steps}
     assert {step.get("Index Name") for step in steps} == {None, "ix_message_due"}, kinds
     assert not kinds & FULL_SCANS
+
+
+def test_what_waits_for_its_template_is_found_without_looking_at_what_waits_its_turn(db, many):
+    with db.plain() as sql:
+        reason = held_reason("paused")
+        sql.run("UPDATE message SET reason = :reason WHERE dedupe_key IN ('due1', 'due2')", reason=reason)
+    analyze(db)
+    with db.plain() as sql:
+        if db.kind == "sqlite":
+            steps = [row[3] for row in sql.all(f"EXPLAIN QUERY PLAN {HELD_VERSIONS}")]
+            assert all("ix_message_held" in step for step in steps), steps
+            return
+        found = sql.one(f"EXPLAIN (FORMAT JSON) {HELD_VERSIONS}")
+    steps = nodes(found[0][0]["Plan"])
+    assert {step.get("Index Name") for step in steps} == {None, "ix_message_held"}
+    assert "Seq Scan" not in {step["Node Type"] for step in steps}
 
 
 def test_a_lease_reads_as_many_rows_as_it_takes(postgres_db, now):
