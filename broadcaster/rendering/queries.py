@@ -28,7 +28,7 @@ from broadcaster.rendering.rules import (
     to_provider_body,
 )
 from broadcaster.rendering.source import ANSWER_PREFIX, MESSAGE_PURPOSES, Source
-from broadcaster.rendering.values import Values, office_values
+from broadcaster.rendering.values import Family, Values, family_of, office_values, values_for, values_of
 from broadcaster.storage.tables import MessageTemplate, ProviderTemplate, TemplateVersion
 
 
@@ -215,4 +215,6 @@ def _version(row: TemplateVersion, template: MessageTemplate, provider: Provider
 
 
 __all__ = [
+    "Family", "HistoryLine", "Rendered", "Values", "Version", "answer", "family_of", "history", "latest", "office_values",
+    "preview", "render", "source_of", "templates", "values_for", "values_of", "versions",
 ]  # fmt: skip
