@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from broadcaster.domain.dates import MONTHS
 from broadcaster.errors import BadInput
 from broadcaster.office.rules import FACTS
 from broadcaster.rendering.form import Form, Problem, nearest, parse, raise_first, unknown_keys
@@ -19,7 +21,13 @@ from broadcaster.shipped import content_dir
 #: Name of the file inside a content folder.
 FILE = "variables.toml"
 SOURCES = ("household", "office", "visit")
-FORMATS = ("text", "names", "date", "phone")
+#: What a value of each format looks like.
+FORMATS: Mapping[str, re.Pattern[str]] = {
+    "text": re.compile(r".+"),
+    "names": re.compile(r"[^\d{}]+"),
+    "date": re.compile(rf"(?:[A-Z][a-z]+, )?[1-3]?\d (?:{'|'.join(MONTHS)}) \d{{4}}"),
+    "phone": re.compile(r"0\d[\d-]{6,14}"),
+}
 KEYS = ("meaning", "source", "format", "fallback", "shortest", "longest", "example", "fact")
 
 
@@ -100,7 +108,7 @@ def _variable(name: str, table: Mapping[str, Any], toml: str, problems: list[Pro
         name=name,
         meaning=form.text("meaning"),
         source=form.one_of("source", SOURCES),
-        format=form.one_of("format", FORMATS),
+        format=form.one_of("format", tuple(FORMATS)),
         shortest=form.text("shortest"),
         longest=form.text("longest"),
         example=form.text("example"),
@@ -109,6 +117,10 @@ def _variable(name: str, table: Mapping[str, Any], toml: str, problems: list[Pro
     )
     if variable.source == "office" and form.text("fact"):
         form.known(variable.fact, [fact.key for fact in FACTS], "value", "Data kantor")
+    for key in ("shortest", "longest", "example"):
+        value = str(table.get(key, ""))
+        if value and variable.format and not FORMATS[variable.format].fullmatch(value):
+            form.problem(key, "value", f'"{value}" tidak sesuai dengan format = "{variable.format}"')
     if not len(variable.shortest) <= len(variable.example) <= len(variable.longest):
         form.problem("example", "value", f'"{name}": shortest, example, longest harus dari yang pendek ke yang panjang')
     return variable

@@ -40,8 +40,8 @@ NAMES: tuple[str, ...] = tuple(
 #: Every file of a content folder that is read, apart from the texts.
 _READ = frozenset(
     {
-        FILE, "calendar/default.toml", "codes/telegram.toml", "codes/twilio.toml", "places/README.md",
-        "places/bengkulu_utara.csv", "words/headers.toml", "words/intents.toml", "words/opt_out.toml", "words/spellings.toml",
+        FILE, "calendar/default.toml", "codes/telegram.toml", "codes/twilio.toml", "places/bengkulu_utara.csv",
+        "words/headers.toml", "words/intents.toml", "words/opt_out.toml", "words/spellings.toml",
     }
 )  # fmt: skip
 _FOLDERS = {"messages": "", "answers": ANSWER_PREFIX, "announcements": ANNOUNCEMENT_PREFIX}
@@ -63,7 +63,8 @@ def check(folder: Path) -> list[Finding]:
     """
     whole = (folder / "messages").is_dir()
     files = _files(folder) if whole else {path.name: path.stem for path in sorted(folder.glob("*.toml"))}
-    if not any(ANSWER_PREFIX not in key and ANNOUNCEMENT_PREFIX not in key for key in files.values()):
+    files.pop(FILE, None)
+    if not any(_is_message(key) for key in files.values()):
         where = folder / "messages" if whole else folder
         raise BadInput(f"Tidak ada berkas pesan (*.toml) di {where}", code="no_messages")
     catalogue, findings = _catalogue(folder)
@@ -92,9 +93,9 @@ def examine(key: str, toml: str, catalogue: Catalogue | None = None) -> list[tup
 
 def _of_source(source: Source, toml: str, catalogue: Catalogue) -> list[tuple[Severity, Problem]]:
     found: list[tuple[Severity, Problem]] = []
-    for check in SOURCE_RULES:
-        if source.purpose in check.kinds:
-            found += [(check.severity, _placed(toml, check.name, hit)) for hit in check.finds(source, catalogue)]
+    for whole in SOURCE_RULES:
+        if source.purpose in whole.kinds:
+            found += [(whole.severity, _placed(toml, whole.name, hit)) for hit in whole.finds(source, catalogue)]
     one_text = source.purpose == "answer"  # for both channels
     seen: set[tuple[str, str]] = set()
     for channel, body in source.texts.items():
@@ -129,6 +130,10 @@ def _files(folder: Path) -> dict[str, str]:
     }
 
 
+def _is_message(key: str) -> bool:
+    return not key.startswith((ANSWER_PREFIX, ANNOUNCEMENT_PREFIX))
+
+
 def _read(path: Path) -> str | None:
     try:
         return path.read_text(encoding="utf-8")
@@ -149,7 +154,7 @@ def _catalogue(folder: Path) -> tuple[Catalogue, list[Finding]]:
 
 def _across(files: Mapping[str, tuple[str, str]]) -> Iterable[Finding]:
     """Messages beside each other."""
-    read = {key: sources.read_message(key, toml)[0] for key, (_, toml) in files.items() if ":" not in key}
+    read = {key: sources.read_message(key, toml)[0] for key, (_, toml) in files.items() if _is_message(key)}
     for key, rule, hit in drift.across({key: source for key, source in read.items() if source is not None}):
         file, toml = files[key]
         yield _finding(file, FOLDER_RULES[rule], _placed(toml, rule, hit))
@@ -183,9 +188,9 @@ def _unused(folder: Path, files: Mapping[str, str]) -> list[Finding]:
             "Berkas ini tidak dibaca program; hapus, atau pindahkan ke folder yang benar dengan akhiran .toml",
         )
         for path in found
-        if path.as_posix() not in files and path.as_posix() not in _READ and not _hidden(path)
+        if path.as_posix() not in files and path.as_posix() not in _READ and not _for_people(path)
     ]  # fmt: skip
 
 
-def _hidden(path: PurePath) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def _for_people(path: PurePath) -> bool:
+    return path.name == "README.md" or any(part.startswith(".") for part in path.parts)

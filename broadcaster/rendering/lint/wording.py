@@ -34,7 +34,7 @@ CAPITALS = frozenset(
     }
 )  # fmt: skip
 
-#: Below this a text is harder than plain: the shipped texts lie between 70 and 100, official prose below 30.
+#: Below this a text is harder than plain: the shipped texts lie at about 70 and above, official prose below 30.
 EASY = 60.0
 #: Words in one sentence; the longest in a shipped text for a telephone has 25.
 LONG_SENTENCE = 30

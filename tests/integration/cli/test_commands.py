@@ -181,3 +181,15 @@ def test_visits_to_villages_are_entered_listed_and_taken_back(installed, capsys,
     capsys.readouterr()
     assert run(["office", "visit", "list", "--json"]) == 0
     assert _json(capsys) == {"visits": []}
+
+
+def test_a_finding_is_printed_with_its_place_its_rule_and_its_channel(folder, capsys):
+    good = Path(__file__).parents[2] / "unit" / "rendering" / "good" / "messages" / "kartu-siap.toml"
+    (folder / "kartu-siap.toml").write_text(good.read_text(encoding="utf-8").replace("Stop: WA", "Balas, WA"), "utf-8")
+    assert run(["content", "check", str(folder)]) == 1
+    assert "kartu-siap.toml:39 error sms_reply: [sms] SMS tidak dapat dibalas" in capsys.readouterr().out
+    assert run(["content", "check", str(folder), "--json"]) == 1
+    (finding,) = _json(capsys)["findings"]
+    assert {key: finding[key] for key in ("file", "line", "rule", "severity")} == {
+        "file": "kartu-siap.toml", "line": 39, "rule": "sms_reply", "severity": "error",
+    }  # fmt: skip

@@ -56,6 +56,8 @@ def test_where_no_names_may_be_said_none_is() -> None:
         ('format = "date"', 'format = "tanggal"', 0, "value", "text, names, date, phone"),
         ('meaning = "nama depan anak"', "", -1, "missing_key", '"meaning" belum diisi'),
         ('shortest = "Ani"', 'shortest = "Muhammad Taufik"', 2, "value", "dari yang pendek ke yang panjang"),
+        ('shortest = "1 Mei 2027"', 'shortest = "1-5-2027"', 0, "value", 'format = "date"'),
+        ('shortest = "0811730012"', 'shortest = "+62811"', 0, "value", 'format = "phone"'),
         ("[anak]", "[anak", 0, "toml", "tanda kutip"),
     ],
 )  # fmt: skip

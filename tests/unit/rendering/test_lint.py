@@ -67,7 +67,7 @@ def _rules(old: str, new: str) -> list[str]:
         "Kartu Keluarga Bapak/Ibu tidak perlu diganti.",
         "Bayi mendapat akta kelahiran, KK dan KIA sekaligus; cukup membawa {syarat}.",
         "Petugas registrasi di desa dapat membantu.",
-        "Anak {anak}an.".replace("{anak}", "kesayang"),
+        "Anak kesayangan kita.",
     ],
 )
 def test_what_an_honest_text_says_is_no_finding(said: str) -> None:

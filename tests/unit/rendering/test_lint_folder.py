@@ -96,6 +96,7 @@ def test_a_file_that_nothing_reads_is_found(folder: Path, name: str) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text("x", encoding="utf-8")
     (folder / ".DS_Store").write_bytes(b"\0")
+    (folder / "README.md").write_text("Untuk petugas.", encoding="utf-8")
     assert _found(folder) == [(name, 1, "unused_file", "warning")]
 
 
