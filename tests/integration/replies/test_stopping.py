@@ -13,7 +13,7 @@ from tests import make
 
 from .conftest import CHAT, PHONE, Post, send
 
-STOPPED = "tidak akan kami kirimi pesan kampanye lagi"
+STOPPED = "tidak akan mengirim pesan pemberitahuan lagi"
 
 
 def test_a_stop_word_suppresses_the_address_on_every_channel_and_is_confirmed_once(post: Post) -> None:
