@@ -45,8 +45,11 @@ def test_nothing_shipped_has_a_finding() -> None:
 def test_the_promised_messages_are_there_with_every_channel() -> None:
     keys = {path.stem for path in MESSAGES}
     assert keys == {
-        "ambil-kartu-1", "ambil-kartu-2", "belum-punya-kartu-1", "menjelang-lima-1", "habis-masa-berlaku-1",
-        "layanan-whatsapp-1",
+        "ambil-kartu-1", "ambil-kartu-1-b", "ambil-kartu-2", "ambil-kartu-2-b", "ambil-kartu-3",
+        "belum-punya-balita-1", "belum-punya-balita-1-b", "belum-punya-kartu-1", "belum-punya-usia-sekolah-1",
+        "belum-punya-usia-sekolah-1-b", "habis-masa-berlaku-1", "jemput-bola-1", "lahir-baru-1", "layanan-whatsapp-1",
+        "maaf-1", "masuk-sekolah-1", "menjelang-lima-1", "menjelang-lima-1-b", "menjelang-tujuh-belas-1",
+        "terima-kasih-1",
     }  # fmt: skip
     for path in MESSAGES:
         assert set(_source(path).texts) == set(ChannelKind)
