@@ -12,7 +12,7 @@ from sqlalchemy import select as columns_of
 from sqlmodel import Session, col, select
 
 from broadcaster.consent.queries import suppressed
-from broadcaster.consent.service import ANY_CHANNEL
+from broadcaster.consent.rules import ANY_CHANNEL
 from broadcaster.domain.card import CardFact, CardKind, CardStatus, Occasion, always_send, occasions
 from broadcaster.errors import BadInput
 from broadcaster.storage.tables import Card, Child, ContactPoint, Guardian, Household, Village

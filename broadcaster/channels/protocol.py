@@ -135,6 +135,7 @@ class Blocked:
     channel: ChannelKind
     address: str
     blocked: bool
+    sent_at: datetime | None = None
 
 
 @dataclass(frozen=True)

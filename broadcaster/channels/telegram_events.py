@@ -113,7 +113,9 @@ def _member(change: dict[str, Any]) -> ChannelEvent:
     status = change["new_chat_member"]["status"]
     if change["chat"].get("type") != "private" or status not in _MEMBER:
         return Unrecognised("a change of membership that is not a block")
-    return Blocked(ChannelKind.TELEGRAM, str(int(change["chat"]["id"])), _MEMBER[status])
+    return Blocked(
+        ChannelKind.TELEGRAM, str(int(change["chat"]["id"])), _MEMBER[status], sent_at=_moment(change.get("date"))
+    )
 
 
 def _moment(seconds: object) -> datetime | None:

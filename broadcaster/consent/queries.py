@@ -7,22 +7,26 @@ from datetime import datetime
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
-from broadcaster.consent.service import ANY_CHANNEL, UNREACHABLE
+from broadcaster.consent.rules import ANSWERED, ANSWERED_LATER, ANY_CHANNEL, UNREACHABLE
 from broadcaster.storage.tables import Suppression
 
 
 def is_suppressed(
     session: Session, channel: str, address_blind: bytes, household_id: int | None, now: datetime
 ) -> str | None:
-    """The reason why this address may not be written to on this channel, or None."""
-    return session.exec(
-        select(Suppression.reason).where(
-            Suppression.address_blind == address_blind,
-            col(Suppression.channel).in_((ANY_CHANNEL, channel)),
-            col(Suppression.household_id).in_((0, household_id or 0)),
-            or_(col(Suppression.until).is_(None), col(Suppression.until) > now),
-        )
-    ).first()
+    """The reason why nothing may be begun to this address on this channel, or None."""
+    return next((row.reason for row in _standing(session, channel, address_blind, household_id, now)), None)
+
+
+def may_answer(
+    session: Session, channel: str, address_blind: bytes, now: datetime, *, asked_at: datetime | None = None
+) -> bool:
+    """Whether what the holder of this address asks may be answered. `asked_at`: when they wrote last, for an answer by a person;
+    None for one by itself, which nobody who asked us to stop gets."""
+    return all(
+        row.reason in ANSWERED or (row.reason in ANSWERED_LATER and asked_at is not None and asked_at > row.since)
+        for row in _standing(session, channel, address_blind, 0, now)
+    )
 
 
 def suppressed(session: Session, now: datetime) -> dict[tuple[str, bytes, int], bool]:
@@ -38,3 +42,18 @@ def suppressed(session: Session, now: datetime) -> dict[tuple[str, bytes, int], 
             )
         )
     }
+
+
+def _standing(
+    session: Session, channel: str, address_blind: bytes, household_id: int | None, now: datetime
+) -> list[Suppression]:
+    """What stands against this address, about this one channel first."""
+    rows = session.exec(
+        select(Suppression).where(
+            Suppression.address_blind == address_blind,
+            col(Suppression.channel).in_((ANY_CHANNEL, channel)),
+            col(Suppression.household_id).in_((0, household_id or 0)),
+            or_(col(Suppression.until).is_(None), col(Suppression.until) > now),
+        )
+    )
+    return sorted(rows, key=lambda row: (row.channel == ANY_CHANNEL, row.household_id, row.id or 0))

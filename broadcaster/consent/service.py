@@ -1,18 +1,35 @@
-"""May we write to this person: opt-outs, opt-ins and suppressions. Entries are appended; the latest wins."""
+"""May we write to this person: every opt-in and opt-out is appended to the ledger, and what they add up to is kept as
+suppressions, which is all that the gate looks at.
+
+A person is a guardian with all addresses that are theirs alone. Whoever writes STOP on WhatsApp does not expect the same text by
+SMS or Telegram an hour later; whoever holds a telephone that several families share has spoken for it.
+
+Everything here takes part in the caller's transaction. `now` is when a thing was said, by the provider's clock where `exact`;
+`heard_at` is our own clock.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import or_
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
-from broadcaster.storage.tables import ConsentEntry, ContactPoint, Suppression
-
-ANY_CHANNEL = "any"
-#: Reasons that say "we do not reach this person here", not "this person does not want it": another channel may be tried.
-UNREACHABLE = frozenset({"unreachable", "five_failed_days"})
+from broadcaster.consent.people import active, addresses_of, decisions_of, of_the_person
+from broadcaster.consent.rules import (
+    ANY_CHANNEL,
+    BLOCK,
+    IN,
+    OUT,
+    STAFF,
+    UNREACHABLE,
+    Purpose,
+    shut,
+    standing,
+    strength,
+)
+from broadcaster.storage.database import plain
+from broadcaster.storage.tables import ConsentEntry, Suppression
+from broadcaster.storage.types import to_micros
 
 
 def stop(
@@ -24,38 +41,140 @@ def stop(
     wording: str,
     now: datetime,
     event_id: int | None,
+    heard_at: datetime | None = None,
+    exact: bool = True,
+    purpose: Purpose = "reminders",
+    staff: str = "",
+    sealed_note: bytes | None = None,
+) -> bool:
+    """The person asked us to stop: nothing more is begun, on any channel, to any of their addresses.
+
+    Returns whether the stop stands: one that arrives after a newer START changes nothing.
+    """
+    heard = heard_at or now
+    _enter(
+        session, channel=channel, address_blind=address_blind, decision=OUT, source=source, wording=wording, now=now,
+        heard_at=heard, exact=exact, event_id=event_id, purpose=purpose, staff=staff, sealed_note=sealed_note,
+    )  # fmt: skip
+    return _hold(session, address_blind, event_id, heard)
+
+
+def allow(
+    session: Session,
+    *,
+    channel: str,
+    address_blind: bytes,
+    source: str,
+    wording: str,
+    now: datetime,
+    event_id: int | None = None,
+    heard_at: datetime | None = None,
+    exact: bool = True,
+    staff: str = "",
+    sealed_note: bytes | None = None,
+) -> bool:
+    """The person wants messages again. An old START never lifts a newer STOP, and of two at one moment the STOP stands.
+
+    Lifts what their own stops made, everywhere, and what shut this channel; told to staff (channel "any"), also what staff,
+    a wrong number or failures made. Returns whether they may be written to as far as their own word goes.
+    """
+    heard = heard_at or now
+    _enter(
+        session, channel=channel, address_blind=address_blind, decision=IN, source=source, wording=wording, now=now,
+        heard_at=heard, exact=exact, event_id=event_id, purpose="all", staff=staff, sealed_note=sealed_note,
+    )  # fmt: skip
+    stands = standing(decisions_of(session, blinds := addresses_of(session, address_blind)))
+    for blind in blinds:
+        for row in active(session, blind, heard):
+            if stands is not None and of_the_person(row):
+                row.reason, row.since = stands.reason, stands.since  # a newer stop, or a block that came after it
+            elif (
+                stands is None
+                and row.since <= now
+                and (of_the_person(row) or source == STAFF or (blind == address_blind and _shuts(row, channel)))
+            ):
+                row.until = heard
+            session.add(row)
+    session.flush()
+    return stands is None
+
+
+def close(
+    session: Session,
+    *,
+    channel: str,
+    address_blind: bytes,
+    wording: str,
+    now: datetime,
+    event_id: int | None = None,
+    heard_at: datetime | None = None,
+    exact: bool = True,
 ) -> None:
-    """The person asked us to stop: suppress the address on every channel, and their other addresses with it.
+    """The person shut this channel: blocked us there, or the provider refuses because they opted out with it.
 
-    Someone who writes STOP on WhatsApp does not expect the same text by SMS or Telegram an hour later. A number that several
-    families share stops for all of them: whoever holds the telephone has spoken.
+    A refusal (no event) that repeats what is known is no new decision: the channel stays shut, and what the person has asked for
+    elsewhere since then stands.
     """
-    _enter(session, channel, address_blind, "out", source, wording, now)
-    for blind in _addresses_of_the_same_guardian(session, address_blind):
-        suppress(session, channel=ANY_CHANNEL, address_blind=blind, reason="opt_out", now=now, event_id=event_id)
+    heard = heard_at or now
+    if event_id is not None or not _shut(session, channel, address_blind):
+        _enter(
+            session, channel=channel, address_blind=address_blind, decision=OUT, source=BLOCK, wording=wording, now=now,
+            heard_at=heard, exact=exact, event_id=event_id, purpose="all",
+        )  # fmt: skip
+    if _shut(session, channel, address_blind):
+        suppress(
+            session, channel=channel, address_blind=address_blind, reason="blocked", now=now, heard_at=heard,
+            event_id=event_id,
+        )  # fmt: skip
+    _hold(session, address_blind, event_id, heard)
 
 
-def allow(session: Session, *, channel: str, address_blind: bytes, source: str, wording: str, now: datetime) -> bool:
-    """The person wants messages again. `now` is when they said so: an older START never lifts a newer STOP.
-
-    Returns whether anything was lifted.
-    """
-    newest_out = session.exec(
-        select(ConsentEntry)
-        .where(ConsentEntry.address_blind == address_blind, ConsentEntry.decision == "out")
-        .order_by(col(ConsentEntry.at).desc())
-    ).first()
-    _enter(session, channel, address_blind, "in", source, wording, now)
-    if newest_out is not None and newest_out.at >= now:
-        return False
-    lifted = False
-    for blind in _addresses_of_the_same_guardian(session, address_blind):
-        for row in _active(session, blind, now):
-            if row.reason in {"opt_out", "blocked", *UNREACHABLE} and row.since <= now:
-                row.until = now
+def reopen(
+    session: Session,
+    *,
+    channel: str,
+    address_blind: bytes,
+    wording: str,
+    now: datetime,
+    event_id: int | None = None,
+    heard_at: datetime | None = None,
+    exact: bool = True,
+) -> None:
+    """The channel is open again: unblocked, or written from since. It takes back the block alone, never a stop."""
+    heard = heard_at or now
+    _enter(
+        session, channel=channel, address_blind=address_blind, decision=IN, source=BLOCK, wording=wording, now=now,
+        heard_at=heard, exact=exact, event_id=event_id, purpose="all",
+    )  # fmt: skip
+    blinds = addresses_of(session, address_blind)
+    decisions = decisions_of(session, blinds)
+    still = {(one.address, one.channel) for one in shut(decisions)}
+    stands = standing(decisions)
+    for blind in blinds:
+        for row in active(session, blind, heard):
+            over = blind == address_blind and _shuts(row, channel) and (blind, channel) not in still
+            if (over and row.since <= now) or (stands is None and row.reason == "blocked_elsewhere"):
+                row.until = heard
                 session.add(row)
-                lifted = True
-    return lifted
+    session.flush()
+
+
+def wrote(
+    session: Session,
+    *,
+    channel: str,
+    address_blind: bytes,
+    now: datetime,
+    event_id: int,
+    heard_at: datetime,
+    exact: bool,
+) -> None:
+    """The person wrote here, which nobody can who blocks us: a block or a dead chat from before is over."""
+    if any(_shuts(row, channel) and row.since < now for row in active(session, address_blind, heard_at)):
+        reopen(
+            session, channel=channel, address_blind=address_blind, wording="menulis", now=now, event_id=event_id,
+            heard_at=heard_at, exact=exact,
+        )  # fmt: skip
 
 
 def suppress(
@@ -67,8 +186,11 @@ def suppress(
     now: datetime,
     household_id: int = 0,
     event_id: int | None = None,
+    heard_at: datetime | None = None,
 ) -> None:
-    """Do not write to this address from now on; one that already stands keeps its day, and its reason unless they opt out."""
+    """Do not write to this address from now on. One that already stands keeps its day, and its reason unless the new one says
+    more."""
+    heard = heard_at or now
     row = session.exec(
         select(Suppression).where(
             Suppression.channel == channel,
@@ -76,70 +198,77 @@ def suppress(
             Suppression.household_id == household_id,
         )
     ).first()
-    if row is None:
-        row = Suppression(
-            channel=channel, address_blind=address_blind, household_id=household_id, reason=reason, since=now
-        )
-    elif row.until is None or row.until > now:
+    if row is not None and (row.until is None or row.until > heard):
         # a second stop event gets its own single confirmation, and the person's own word is what they can take back
         row.event_id = event_id if event_id is not None else row.event_id
-        row.reason = reason if reason == "opt_out" or row.reason in UNREACHABLE else row.reason
+        row.reason = max(row.reason, reason, key=strength)
+        row.acted_at = heard
         session.add(row)
+        session.flush()
         return
-    row.reason, row.since, row.until, row.event_id = reason, now, None, event_id
-    session.add(row)
-    session.flush()
+    plain(session).run(
+        "INSERT INTO suppression (channel, address_blind, household_id, reason, since, acted_at, until, event_id)"
+        " VALUES (:channel, :blind, :household, :reason, :since, :heard, NULL, :event)"
+        # another process may have put it there since we looked
+        " ON CONFLICT (channel, address_blind, household_id) DO UPDATE SET reason = excluded.reason,"
+        " since = excluded.since, acted_at = excluded.acted_at, until = NULL, event_id = excluded.event_id",
+        channel=channel, blind=address_blind, household=household_id, reason=reason, since=to_micros(now),
+        heard=to_micros(heard), event=event_id,
+    )  # fmt: skip
+    if row is not None:
+        session.refresh(row)
 
 
-def lift(session: Session, *, channel: str, address_blind: bytes, reasons: Iterable[str], now: datetime) -> bool:
-    """End the suppressions of this address and channel that stand for one of `reasons`; whether any did."""
-    wanted = set(reasons)
-    lifted = False
-    for row in _active(session, address_blind, now):
-        if row.channel == channel and row.reason in wanted:
-            row.until = now
-            session.add(row)
-            lifted = True
-    return lifted
+# -------------------------------------------------------------------------------------------------------------- helpers
+
+
+def _hold(session: Session, address_blind: bytes, event_id: int | None, heard_at: datetime) -> bool:
+    """Put what the person's decisions add up to on all their addresses; whether they keep us from writing."""
+    blinds = addresses_of(session, address_blind)
+    stands = standing(decisions_of(session, blinds))
+    if stands is None:
+        return False
+    for blind in blinds:
+        suppress(
+            session, channel=ANY_CHANNEL, address_blind=blind, reason=stands.reason, now=stands.since, heard_at=heard_at,
+            event_id=event_id,
+        )  # fmt: skip
+    return True
 
 
 def _enter(
-    session: Session, channel: str, address_blind: bytes, decision: str, source: str, wording: str, now: datetime
+    session: Session,
+    *,
+    channel: str,
+    address_blind: bytes,
+    decision: str,
+    source: str,
+    wording: str,
+    now: datetime,
+    heard_at: datetime,
+    exact: bool,
+    event_id: int | None,
+    purpose: str,
+    staff: str = "",
+    sealed_note: bytes | None = None,
 ) -> None:
     session.add(
         ConsentEntry(
-            address_blind=address_blind, channel=channel, decision=decision, source=source, wording=wording, at=now
+            address_blind=address_blind, channel=channel, purpose=purpose, decision=decision, source=source,
+            wording=wording, at=now, exact=exact, recorded_at=heard_at, event_id=event_id, staff=staff,
+            sealed_note=sealed_note,
         )
-    )
+    )  # fmt: skip
     session.flush()
 
 
-def _active(session: Session, address_blind: bytes, now: datetime) -> list[Suppression]:
-    return list(
-        session.exec(
-            select(Suppression).where(
-                Suppression.address_blind == address_blind,
-                or_(col(Suppression.until).is_(None), col(Suppression.until) > now),
-            )
-        )
-    )
+def _shuts(row: Suppression, channel: str) -> bool:
+    """Whether this says that nothing reaches the person on that one channel."""
+    return row.channel == channel and (row.reason == "blocked" or row.reason in UNREACHABLE)
 
 
-def _addresses_of_the_same_guardian(session: Session, address_blind: bytes) -> list[bytes]:
-    guardians = set(
-        session.exec(
-            select(ContactPoint.guardian_id).where(
-                ContactPoint.address_blind == address_blind, col(ContactPoint.shared).is_(False)
-            )
-        )
-    )
-    blinds = {address_blind}
-    if guardians:
-        blinds |= set(
-            session.exec(
-                select(ContactPoint.address_blind).where(
-                    col(ContactPoint.guardian_id).in_(guardians), col(ContactPoint.shared).is_(False)
-                )
-            )
-        )
-    return sorted(blinds)
+def _shut(session: Session, channel: str, address_blind: bytes) -> bool:
+    return bool(shut([one for one in decisions_of(session, [address_blind]) if one.channel == channel]))
+
+
+__all__ = ["ANY_CHANNEL", "UNREACHABLE", "allow", "close", "reopen", "stop", "suppress", "wrote"]

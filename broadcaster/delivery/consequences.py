@@ -11,8 +11,8 @@ from datetime import date, datetime, timedelta
 from sqlmodel import Session, col, func, select
 
 from broadcaster.campaigns.service import pause_for_fault
-from broadcaster.consent.service import suppress
 from broadcaster.delivery.templates import tell
+from broadcaster.consent.service import close, suppress
 from broadcaster.domain.message import AttemptState
 from broadcaster.office.service import raise_alert
 from broadcaster.outbox.record import Consequence
@@ -71,13 +71,12 @@ def _permanent(session: Session, consequence: Consequence, now: datetime) -> Non
 
 
 def _suppress(session: Session, consequence: Consequence, now: datetime) -> None:
-    suppress(
-        session,
-        channel=consequence.channel,
-        address_blind=consequence.address_blind,
-        reason="unreachable" if consequence.code in _UNREACHABLE else "blocked",
-        now=now,
-    )
+    blind, channel = consequence.address_blind, str(consequence.channel)
+    if consequence.code in _UNREACHABLE:
+        suppress(session, channel=channel, address_blind=blind, reason="unreachable", now=now)
+    else:
+        # when they shut it, nobody says
+        close(session, channel=channel, address_blind=blind, wording=consequence.code, now=now, exact=False)
 
 
 def _temporary(session: Session, consequence: Consequence, now: datetime) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from broadcaster.consent.rules import ANSWERED, ANSWERED_LATER, OF_THE_PERSON
 from broadcaster.domain.card import DUE
 from broadcaster.domain.message import MAY_HAVE_ARRIVED, Status
 
@@ -71,7 +72,15 @@ GATE: tuple[Check, ...] = (
         " AND s.channel IN ('any', m.channel) AND s.household_id IN (0, COALESCE(m.household_id, 0))"
         " AND (s.until IS NULL OR s.until > :now)"
         # one confirmation per stop event passes the suppression that event made
-        " AND NOT (m.purpose = 'stop_confirmation' AND s.event_id = m.event_id))",
+        " AND NOT (m.purpose = 'stop_confirmation' AND COALESCE(s.event_id, 0) = COALESCE(m.event_id, -1))"
+        # what somebody asked for themselves; an answer that waited when they asked us to stop does not leave any more
+        f" AND NOT (m.purpose = 'answer' AND (s.reason IN ({_words(ANSWERED)})"
+        f" OR (s.reason IN ({_words(ANSWERED_LATER)}) AND m.created_at > s.acted_at))))"
+        # the officer's list is about a household: nobody of it has asked us to stop
+        " AND (m.channel <> 'village_list' OR NOT EXISTS (SELECT 1 FROM guardian g"
+        " JOIN contact_point k ON k.guardian_id = g.id JOIN suppression v ON v.address_blind = k.address_blind"
+        " WHERE g.household_id = m.household_id AND v.channel = 'any' AND v.household_id = 0"
+        f" AND v.reason IN ({_words(OF_THE_PERSON)}) AND (v.until IS NULL OR v.until > :now)))",
     ),
     Check(
         "address_invalid",

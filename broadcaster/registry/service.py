@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy import text
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
+from broadcaster.consent.joining import joined, joined_since
 from broadcaster.domain.place import matcher
 from broadcaster.errors import BadInput, Blocked, NotFound
 from broadcaster.office import queries as office
@@ -140,6 +141,7 @@ def apply(
         session.add(row)
         session.flush()
         batch = id_of(row)
+        before = session.exec(select(func.max(ContactPoint.id))).one() or 0
         writer = Writer(session, db.sealer, batch=batch, now=now)
         tell = progress or _nobody
         tally = _planned(session, db.sealer, checked, confirmed=confirmed, writer=writer, tell=tell)
@@ -148,6 +150,7 @@ def apply(
             raise Blocked(f"{checked.name}: {question}", code="needs_confirmation")  # and nothing has been written
         row.good, row.rejected = report.good, report.rejected
         writer.problems(report.problems, report.conflicts)
+        joined_since(session, before, now)
         audit(
             session, at=now, staff=by, action="import", entity=f"import_batch:{batch}",
             data={"kind": kind, "sha256": checked.sha256, "rows": report.rows, "good": report.good, "rejected": report.rejected},
@@ -250,6 +253,7 @@ def link_telegram(session: Session, sealer: Sealer, *, phone_blind: bytes, chat_
         point.invalid_since, point.invalid_reason = None, ""
         session.add(point)
         session.flush()
+        joined(session, [id_of(owner)], now)
         audit(
             session, at=now, staff="sistem", action="link_telegram", entity=f"household:{owner.household_id}",
             data={"contact_point": point.id},

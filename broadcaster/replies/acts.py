@@ -7,6 +7,7 @@ than now: an old START that arrives late does not lift a newer STOP.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -15,9 +16,9 @@ import structlog
 from sqlmodel import Session, col, select
 
 from broadcaster.campaigns.service import household_says_collected
-from broadcaster.channels.protocol import Blocked, Reply
+from broadcaster.channels.protocol import Blocked, Button, Reply
 from broadcaster.consent import service as consent
-from broadcaster.consent.queries import is_suppressed
+from broadcaster.consent.queries import is_suppressed, may_answer
 from broadcaster.domain.message import ChannelKind
 from broadcaster.domain.phone import read_phone
 from broadcaster.errors import NotFound, Refused
@@ -60,6 +61,11 @@ class Heard:
     def channel(self) -> str:
         return str(self.reply.channel)
 
+    @property
+    def exact(self) -> bool:
+        """Whether `said_at` is the provider's time, and not only when we heard of it."""
+        return self.reply.sent_at == self.said_at
+
 
 @lru_cache(maxsize=1)
 def shipped_words() -> Words:
@@ -91,6 +97,12 @@ def heard(
         said_at=min(reply.sent_at or received_at, now),
         now=now,
     )
+    if reply.channel is ChannelKind.TELEGRAM and not reply.intent:
+        # nobody can write to a bot they block: the news of its end got lost
+        consent.wrote(
+            session, channel=what.channel, address_blind=blind, now=what.said_at, heard_at=now, exact=what.exact,
+            event_id=event_id,
+        )  # fmt: skip
     conversation = _conversation(session, sealer, what)
     again = _said_before(session, conversation, what)
     served = _act(session, sealer, what, again=again)
@@ -109,14 +121,17 @@ def heard(
     session.flush()
 
 
-def blocked(session: Session, sealer: Sealer, event: Blocked, *, event_id: int, now: datetime) -> None:
+def blocked(
+    session: Session, sealer: Sealer, event: Blocked, *, event_id: int, received_at: datetime, now: datetime
+) -> None:
     """The person blocked us or came back. Coming back lifts the block alone, never a stop."""
-    blind = sealer.blind("address", event.address)
-    channel = str(event.channel)
-    if event.blocked:
-        consent.suppress(session, channel=channel, address_blind=blind, reason="blocked", now=now, event_id=event_id)
-    else:
-        consent.lift(session, channel=channel, address_blind=blind, reasons=("blocked", "unreachable"), now=now)
+    said_at = min(event.sent_at or received_at, now)
+    change = consent.close if event.blocked else consent.reopen
+    change(
+        session, channel=str(event.channel), address_blind=sealer.blind("address", event.address),
+        wording="blokir" if event.blocked else "buka blokir", now=said_at, heard_at=now,
+        exact=event.sent_at == said_at, event_id=event_id,
+    )  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------------------- reading
@@ -130,9 +145,10 @@ def _reading(session: Session, reply: Reply, ref: SentRef | None) -> Reading:
         return Reading(("opt_in",), opt_out=False, handled_by="auto", normalised="")
     if reply.own_phone:
         return Reading(("thanks",), opt_out=False, handled_by="auto", normalised="")
-    if reply.intent in INTENTS:
-        staff = reply.intent in STAFF
-        return Reading((reply.intent,), reply.intent == "opt_out", "staff" if staff else "auto", normalised="")
+    pressed = reply.intent or _button_of(session, reply, ref)
+    if pressed in INTENTS:
+        staff = pressed in STAFF
+        return Reading((pressed,), pressed == "opt_out", "staff" if staff else "auto", normalised="")
     reading = read_reply(reply.text, _asked(session, ref))
     if reply.has_media and not reading.opt_out and reading.intents == ("unclear",):
         # nothing is opened and nothing waits: the answer says where documents belong
@@ -140,15 +156,24 @@ def _reading(session: Session, reply: Reply, ref: SentRef | None) -> Reading:
     return reading
 
 
+def _button_of(session: Session, reply: Reply, ref: SentRef | None) -> str:
+    """The intent of the button whose title somebody wrote, or pressed: Twilio's list of messages brings the title alone."""
+    title = reply.text.strip().casefold()
+    return next((button.intent for button in _buttons(session, ref) if button.title.casefold() == title), "")
+
+
 def _asked(session: Session, ref: SentRef | None) -> str:
     """What a bare "sudah" answers: the message's own button says it."""
+    return next((button.intent for button in _buttons(session, ref) if button.intent in ALREADY), "")
+
+
+def _buttons(session: Session, ref: SentRef | None) -> Sequence[Button]:
     if ref is None or not ref.template_key:
-        return ""
+        return ()
     try:
-        buttons = latest(session, ref.template_key).buttons
+        return latest(session, ref.template_key).buttons
     except NotFound:
-        return ""
-    return next((button.intent for button in buttons if button.intent in ALREADY), "")
+        return ()
 
 
 def _kept_text(reply: Reply) -> str:
@@ -232,16 +257,17 @@ def _stop(session: Session, sealer: Sealer, what: Heard) -> bool:
     """A sure stop is kept as one; an unsure one pauses the address until somebody has read it."""
     sure = what.reading.opt_out
     told = _has_stopped(session, what) if sure else is_suppressed(session, what.channel, what.blind, 0, what.now)
+    stands = True
     if sure:
-        consent.stop(
+        stands = consent.stop(
             session, channel=what.channel, address_blind=what.blind, source=_source(what.reply),
-            wording=_wording(what), now=what.said_at, event_id=what.event_id,
+            wording=_wording(what), now=what.said_at, heard_at=what.now, exact=what.exact, event_id=what.event_id,
         )  # fmt: skip
     else:
         # the reason of a stop, so that MULAI, or staff after reading, lifts it the same way
         consent.suppress(
-            session, channel=consent.ANY_CHANNEL, address_blind=what.blind, reason="opt_out", now=what.now,
-            event_id=what.event_id,
+            session, channel=consent.ANY_CHANNEL, address_blind=what.blind, reason="opt_out", now=what.said_at,
+            heard_at=what.now, event_id=what.event_id,
         )  # fmt: skip
     if "wrong_number" in what.reading.intents and what.household_id:
         consent.suppress(
@@ -250,8 +276,8 @@ def _stop(session: Session, sealer: Sealer, what: Heard) -> bool:
         )  # fmt: skip
     if "child_deceased_or_moved" in what.reading.intents:
         _pause_family(session, what)
-    if told:
-        return True  # one confirmation is enough
+    if told or not stands:
+        return True  # one confirmation is enough, and none for a stop that a newer START had taken back before it came
     return _answer(session, sealer, what, "stop" if sure else "how_to_stop", purpose="stop_confirmation")
 
 
@@ -259,7 +285,7 @@ def _has_stopped(session: Session, what: Heard) -> bool:
     """Whether the newest thing this person decided was to stop."""
     newest = session.exec(
         select(tables.ConsentEntry.decision)
-        .where(tables.ConsentEntry.address_blind == what.blind)
+        .where(tables.ConsentEntry.address_blind == what.blind, tables.ConsentEntry.source != "block")
         .order_by(col(tables.ConsentEntry.at).desc(), col(tables.ConsentEntry.id).desc())
     ).first()
     return newest == "out"
@@ -268,8 +294,9 @@ def _has_stopped(session: Session, what: Heard) -> bool:
 def _allow(session: Session, what: Heard, *, source: str, wording: str) -> bool:
     """Begin again, unless a newer stop stands; whether we may write now."""
     consent.allow(
-        session, channel=what.channel, address_blind=what.blind, source=source, wording=wording, now=what.said_at
-    )
+        session, channel=what.channel, address_blind=what.blind, source=source, wording=wording, now=what.said_at,
+        heard_at=what.now, exact=what.exact, event_id=what.event_id,
+    )  # fmt: skip
     return is_suppressed(session, what.channel, what.blind, 0, what.now) is None
 
 
@@ -320,7 +347,7 @@ def _telegram(session: Session, sealer: Sealer, what: Heard, *, again: bool) -> 
 
 def _answer(session: Session, sealer: Sealer, what: Heard, name: str, *, purpose: str = "answer") -> bool:
     """Plan one answer from content/answers; whether it will leave. Where it cannot, a person must see the reply."""
-    if purpose == "answer" and is_suppressed(session, what.channel, what.blind, 0, what.now):
+    if purpose == "answer" and not may_answer(session, what.channel, what.blind, what.now):
         return False
     try:
         enqueue_answer(

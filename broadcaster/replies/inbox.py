@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from broadcaster.consent.queries import is_suppressed
+from broadcaster.consent.queries import may_answer
 from broadcaster.domain.message import ChannelKind
 from broadcaster.errors import BadInput, Blocked, NotFound
 from broadcaster.office.queries import require
@@ -45,9 +45,10 @@ def answer(db: Database, conversation_id: int, text: str, *, by: str, now: datet
                 "hubungi keluarga ini lewat nomor layanan.",
                 code="window_over",
             )
-        if is_suppressed(session, row.channel, row.address_blind, 0, now):
+        if not may_answer(session, row.channel, row.address_blind, now, asked_at=row.last_at):
             raise Blocked(
-                "Nomor ini minta tidak dikirimi pesan; hubungi lewat nomor layanan bila memang perlu.",
+                "Nomor ini minta tidak dikirimi pesan dan tidak menulis lagi sejak itu; "
+                "hubungi lewat nomor layanan bila memang perlu.",
                 code="suppressed",
             )
         message_id = enqueue_answer(

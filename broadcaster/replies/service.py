@@ -109,7 +109,7 @@ def _act_on(
         heard(session, sealer, part, event_id=event.id, received_at=event.received_at, now=now)
         return ""
     if isinstance(part, Blocked):
-        blocked(session, sealer, part, event_id=event.id, now=now)
+        blocked(session, sealer, part, event_id=event.id, received_at=event.received_at, now=now)
         return ""
     return f"unrecognised: {part.why}"
 
