@@ -112,6 +112,10 @@ class Receipt:
     code: str = ""
 
 
+#: What WhatsApp gives instead of a person's number when it hides that: a name of theirs for us, which no text of ours went to.
+HIDDEN_NUMBER = "ID."
+
+
 @dataclass(frozen=True)
 class Reply:
     """Someone wrote or pressed a button. `opt_out_mark`: the provider's own STOP/START mark, which beats the text."""
@@ -121,6 +125,7 @@ class Reply:
     text: str
     intent: str = ""  # of a pressed button
     reference: str = ""  # of the text whose button was pressed
+    replied_to: str = ""  # provider's id of the text it was written under
     sent_at: datetime | None = None
     opt_out_mark: str = ""  # "stop" | "start" | ""
     has_media: bool = False

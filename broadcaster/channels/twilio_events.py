@@ -129,6 +129,7 @@ def _reply(fields: dict[str, str], sent_at: str) -> ChannelEvent:
         text=fields.get("Body") or fields.get("ButtonText") or "",
         intent=intent if colon else "",
         reference=reference,
+        replied_to=fields.get("OriginalRepliedMessageSid", ""),
         sent_at=datetime.fromisoformat(sent_at) if sent_at else None,
         opt_out_mark=_MARKS.get(fields.get("OptOutType", "").upper(), ""),
         has_media=media.isdecimal() and int(media) > 0,

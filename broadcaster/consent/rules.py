@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from broadcaster.domain.phone import PROBLEMS, read_phone
 from broadcaster.errors import BadInput
 
 Purpose = Literal["reminders", "all"]
@@ -117,6 +118,34 @@ def _after(wish: Decision, stop: Decision) -> bool:
     if wish.exact and stop.exact:
         return wish.at > stop.at
     return wish.at >= stop.at + SAME_MOMENT
+
+
+@dataclass(frozen=True, repr=False)
+class Address:
+    """An address as staff name it. `text`: E.164, a chat id, or WhatsApp's name for a hidden number."""
+
+    text: str
+    channels: tuple[str, ...]
+
+
+def read_address(raw: str) -> Address:
+    """A telephone number in any spelling, `telegram:<chat id>`, or `whatsapp:ID.<...>`. Raises `BadInput`."""
+    kind, colon, rest = raw.strip().partition(":")
+    name = kind.lower()
+    if colon and name == "telegram":
+        if not re.fullmatch(r"-?\d{1,20}", rest.strip(), re.ASCII):
+            raise BadInput(
+                "Alamat Telegram ditulis telegram: diikuti nomor percakapannya, misalnya telegram:700100200.",
+                code="bad_address",
+            )
+        return Address(str(int(rest)), ("telegram",))
+    if colon and name == "whatsapp" and rest.strip().startswith("ID."):
+        return Address(rest.strip(), ("whatsapp",))
+    phone = read_phone(raw)
+    if phone.e164 is None:
+        why = PROBLEMS[phone.problem] if phone.problem else "Nomor masih kosong."
+        raise BadInput(f"{why} Akun Telegram ditulis telegram:<nomor percakapan>.", code="bad_address")
+    return Address(phone.e164, ("whatsapp", "sms"))
 
 
 def checked_note(text: str) -> str:

@@ -68,7 +68,7 @@ GATE: tuple[Check, ...] = (
     Check(
         "suppressed",
         Status.SUPPRESSED,
-        "NOT EXISTS (SELECT 1 FROM suppression s WHERE s.address_blind = m.address_blind"
+        "(NOT EXISTS (SELECT 1 FROM suppression s WHERE s.address_blind = m.address_blind"
         " AND s.channel IN ('any', m.channel) AND s.household_id IN (0, COALESCE(m.household_id, 0))"
         " AND (s.until IS NULL OR s.until > :now)"
         # one confirmation per stop event passes the suppression that event made
@@ -80,7 +80,7 @@ GATE: tuple[Check, ...] = (
         " AND (m.channel <> 'village_list' OR NOT EXISTS (SELECT 1 FROM guardian g"
         " JOIN contact_point k ON k.guardian_id = g.id JOIN suppression v ON v.address_blind = k.address_blind"
         " WHERE g.household_id = m.household_id AND v.channel = 'any' AND v.household_id = 0"
-        f" AND v.reason IN ({_words(OF_THE_PERSON)}) AND (v.until IS NULL OR v.until > :now)))",
+        f" AND v.reason IN ({_words(OF_THE_PERSON)}) AND (v.until IS NULL OR v.until > :now))))",
     ),
     Check(
         "address_invalid",

@@ -42,6 +42,7 @@ class SentRef:
     step: str
     template_key: str
     purpose: str
+    address_blind: bytes
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,12 @@ def message_of_reference(session: Session, reference: str) -> SentRef | None:
     return _reference_of(session, select(Message).where(Message.id == attempt.message_id))
 
 
+def message_of_provider_id(session: Session, account: str, provider_id: str) -> SentRef | None:
+    """The message that the provider knows by this id; None when it is none of ours."""
+    attempts = select(Attempt.message_id).where(Attempt.account == account, Attempt.provider_id == provider_id)
+    return _reference_of(session, select(Message).where(col(Message.id).in_(attempts)))
+
+
 def _reference_of(session: Session, statement: SelectOfScalar[Message]) -> SentRef | None:
     message = session.exec(statement).first()
     if message is None:
@@ -101,7 +108,10 @@ def _reference_of(session: Session, statement: SelectOfScalar[Message]) -> SentR
         .join(TemplateVersion, col(TemplateVersion.template_id) == col(MessageTemplate.id))
         .where(TemplateVersion.id == message.template_version_id)
     ).first()
-    return SentRef(message.id or 0, message.campaign_id, message.household_id, message.step, key or "", message.purpose)
+    return SentRef(
+        message.id or 0, message.campaign_id, message.household_id, message.step, key or "", message.purpose,
+        message.address_blind,
+    )  # fmt: skip
 
 
 def lanes_with_work(session: Session, now: datetime) -> list[int]:

@@ -16,13 +16,13 @@ import structlog
 from sqlmodel import Session, col, select
 
 from broadcaster.campaigns.service import household_says_collected
-from broadcaster.channels.protocol import Blocked, Button, Reply
+from broadcaster.channels.protocol import HIDDEN_NUMBER, Blocked, Button, Reply
 from broadcaster.consent import service as consent
 from broadcaster.consent.queries import is_suppressed, may_answer
 from broadcaster.domain.message import ChannelKind
 from broadcaster.domain.phone import read_phone
 from broadcaster.errors import NotFound, Refused
-from broadcaster.outbox.queries import SentRef, last_message_to, message_of_reference
+from broadcaster.outbox.queries import SentRef, last_message_to, message_of_provider_id, message_of_reference
 from broadcaster.outbox.service import enqueue_answer
 from broadcaster.registry.service import link_telegram
 from broadcaster.rendering.queries import answer as answer_text
@@ -66,6 +66,16 @@ class Heard:
         """Whether `said_at` is the provider's time, and not only when we heard of it."""
         return self.reply.sent_at == self.said_at
 
+    @property
+    def hidden(self) -> bool:
+        """Whether WhatsApp hides the person's number: no text of ours ever went to the address they write from."""
+        return self.reply.address.startswith(HIDDEN_NUMBER)
+
+    @property
+    def written_to(self) -> tuple[bytes, ...]:
+        """Where the text they speak of went, when that is not the address they write from."""
+        return (self.ref.address_blind,) if self.ref and self.ref.address_blind != self.blind else ()
+
 
 @lru_cache(maxsize=1)
 def shipped_words() -> Words:
@@ -79,11 +89,20 @@ def read_reply(text: str, asked: str = "") -> Reading:
 
 
 def heard(
-    session: Session, sealer: Sealer, reply: Reply, *, event_id: int, received_at: datetime, now: datetime
+    session: Session,
+    sealer: Sealer,
+    reply: Reply,
+    *,
+    event_id: int,
+    received_at: datetime,
+    now: datetime,
+    account: str = "",
 ) -> None:
-    """Keep what a person wrote or pressed, and act on it."""
+    """Keep what a person wrote or pressed, and act on it. `account`: whose ids the provider's are."""
     blind = sealer.blind("address", reply.address)
     ref = message_of_reference(session, reply.reference) if reply.reference else None
+    if ref is None and reply.replied_to:
+        ref = message_of_provider_id(session, account, reply.replied_to)
     # by our own clock: the provider's may differ from the one that stamped our messages
     ref = ref or last_message_to(session, blind, received_at)
     household_id = ref.household_id if ref and ref.household_id else _household_of(session, blind)
@@ -258,17 +277,18 @@ def _stop(session: Session, sealer: Sealer, what: Heard) -> bool:
     sure = what.reading.opt_out
     told = _has_stopped(session, what) if sure else is_suppressed(session, what.channel, what.blind, 0, what.now)
     stands = True
-    if sure:
-        stands = consent.stop(
-            session, channel=what.channel, address_blind=what.blind, source=_source(what.reply),
-            wording=_wording(what), now=what.said_at, heard_at=what.now, exact=what.exact, event_id=what.event_id,
-        )  # fmt: skip
-    else:
-        # the reason of a stop, so that MULAI, or staff after reading, lifts it the same way
-        consent.suppress(
-            session, channel=consent.ANY_CHANNEL, address_blind=what.blind, reason="opt_out", now=what.said_at,
-            heard_at=what.now, event_id=what.event_id,
-        )  # fmt: skip
+    for blind in (*what.written_to, what.blind):
+        if sure:
+            stands = consent.stop(
+                session, channel=what.channel, address_blind=blind, source=_source(what.reply),
+                wording=_wording(what), now=what.said_at, heard_at=what.now, exact=what.exact, event_id=what.event_id,
+            )  # fmt: skip
+        else:
+            # the reason of a stop, so that MULAI, or staff after reading, lifts it the same way
+            consent.suppress(
+                session, channel=consent.ANY_CHANNEL, address_blind=blind, reason="opt_out", now=what.said_at,
+                heard_at=what.now, event_id=what.event_id,
+            )  # fmt: skip
     if "wrong_number" in what.reading.intents and what.household_id:
         consent.suppress(
             session, channel=consent.ANY_CHANNEL, address_blind=what.blind, reason="wrong_number", now=what.now,
@@ -278,7 +298,9 @@ def _stop(session: Session, sealer: Sealer, what: Heard) -> bool:
         _pause_family(session, what)
     if told or not stands:
         return True  # one confirmation is enough, and none for a stop that a newer START had taken back before it came
-    return _answer(session, sealer, what, "stop" if sure else "how_to_stop", purpose="stop_confirmation")
+    confirmed = _answer(session, sealer, what, "stop" if sure else "how_to_stop", purpose="stop_confirmation")
+    # whose number that is, only a person can find out
+    return confirmed and not (what.hidden and not what.written_to)
 
 
 def _has_stopped(session: Session, what: Heard) -> bool:
@@ -293,10 +315,11 @@ def _has_stopped(session: Session, what: Heard) -> bool:
 
 def _allow(session: Session, what: Heard, *, source: str, wording: str) -> bool:
     """Begin again, unless a newer stop stands; whether we may write now."""
-    consent.allow(
-        session, channel=what.channel, address_blind=what.blind, source=source, wording=wording, now=what.said_at,
-        heard_at=what.now, exact=what.exact, event_id=what.event_id,
-    )  # fmt: skip
+    for blind in (*(what.written_to if what.hidden else ()), what.blind):
+        consent.allow(
+            session, channel=what.channel, address_blind=blind, source=source, wording=wording, now=what.said_at,
+            heard_at=what.now, exact=what.exact, event_id=what.event_id,
+        )  # fmt: skip
     return is_suppressed(session, what.channel, what.blind, 0, what.now) is None
 
 

@@ -106,7 +106,9 @@ def _act_on(
         outcome = evidence.apply(session, part, account=event.account, event_id=event.id, now=now, classify=classify)
         return "" if outcome in ("applied", "known") else outcome
     if isinstance(part, Reply):
-        heard(session, sealer, part, event_id=event.id, received_at=event.received_at, now=now)
+        heard(
+            session, sealer, part, event_id=event.id, received_at=event.received_at, now=now, account=event.account
+        )  # fmt: skip
         return ""
     if isinstance(part, Blocked):
         blocked(session, sealer, part, event_id=event.id, received_at=event.received_at, now=now)

@@ -92,9 +92,10 @@ class Inbound:
         options = self._store.options
         own = options.whatsapp_from if channel == "whatsapp" else options.sms_from
         to = str(wanted.get("to") or self._store.last_sender.get(channel) or own)
-        title = payload = ""
+        title = payload = replied_to = ""
         if "button" in wanted:
-            _, title, payload = self._button(channel, address, str(wanted["button"]))
+            under, title, payload = self._button(channel, address, str(wanted["button"]))
+            replied_to = under.sid
         now, number = self._store.now(), self._store.next_number()
         text = Text(
             number=number,
@@ -112,6 +113,8 @@ class Inbound:
         self._store.receive(text)
         if options.inbound_url:
             form = _form(text, title, payload, str(wanted.get("opt_out_mark", "")))
+            if replied_to:
+                form["OriginalRepliedMessageSid"] = replied_to
             answered = await self._webhooks.twilio(options.inbound_url, form)
             self._store.receipts["inbound_posted" if 200 <= answered < 300 else "inbound_refused"] += 1
 

@@ -49,6 +49,11 @@ class Outbox:
         assert found is not None
         return found
 
+    def lane_of(self, channel: str, now: datetime | None = None) -> Lane:
+        found = take_lane(self.db, self.sender_id(channel), self.holder, now or self.now)
+        assert found is not None
+        return found
+
     def sender_id(self, channel: str = "whatsapp") -> int:
         with self.db.write() as session:
             return make.sender(session, channel, pace=20).id or 0

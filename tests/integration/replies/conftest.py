@@ -100,9 +100,9 @@ class Post:
         self.apply()
         return event
 
-    def member(self, status: str, *, chat: str = CHAT) -> int:
+    def member(self, status: str, *, chat: str = CHAT, **fields: Any) -> int:
         """Someone blocks the bot (`kicked`) or comes back (`member`)."""
-        change = {"chat": {"id": int(chat), "type": "private"}, "new_chat_member": {"status": status}}
+        change = {"chat": {"id": int(chat), "type": "private"}, "new_chat_member": {"status": status}} | fields
         event = self.keep(telegram_events.of_update({"update_id": next(self.numbers), "my_chat_member": change}))
         self.apply()
         return event
