@@ -11,8 +11,8 @@ from datetime import date, datetime, timedelta
 from sqlmodel import Session, col, func, select
 
 from broadcaster.campaigns.service import pause_for_fault
-from broadcaster.delivery.templates import tell
 from broadcaster.consent.service import close, suppress
+from broadcaster.delivery.templates import tell
 from broadcaster.domain.message import AttemptState
 from broadcaster.office.service import raise_alert
 from broadcaster.outbox.record import Consequence
