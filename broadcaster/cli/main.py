@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from broadcaster.cli import campaign, consent, content, demo, office, register, sending, show, tries, unknown
+from broadcaster.cli import campaign, consent, content, demo, inbox, office, register, sending, show, tries, unknown
 from broadcaster.cli.common import refused, set_up_logging
 from broadcaster.errors import Refused
 
@@ -18,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for group in (demo, office, register, campaign, sending, content, show, unknown, consent, tries):
+for group in (demo, office, register, campaign, sending, content, inbox, show, unknown, consent, tries):
     group.add_to(app)
 
 

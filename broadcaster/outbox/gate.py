@@ -105,7 +105,11 @@ GATE: tuple[Check, ...] = (
         Status.PLANNED,
         f"(m.purpose <> 'campaign' OR NOT EXISTS (SELECT 1 {_CHILDREN} AND NOT {CARD_DUE}))",
     ),
-    Check("outside_hours", Status.PLANNED, "(m.purpose <> 'campaign' OR m.channel = 'village_list' OR :open = 1)"),
+    Check(
+        "outside_hours",
+        Status.PLANNED,
+        "(m.purpose NOT IN ('campaign', 'correction') OR m.channel = 'village_list' OR :open = 1)",
+    ),
     Check(
         "household_cap",
         Status.PLANNED,

@@ -28,6 +28,7 @@ from broadcaster.registry.service import link_telegram
 from broadcaster.rendering.queries import answer as answer_text
 from broadcaster.rendering.queries import latest
 from broadcaster.replies import rules
+from broadcaster.replies.inbox_rules import DONE, OPEN, is_urgent, state_after
 from broadcaster.replies.rules import ALREADY, ASKED_AGAIN, INTENTS, STAFF, Reading, answer_to, mask_digits
 from broadcaster.replies.words import Words, load_words
 from broadcaster.shipped import content_dir
@@ -126,8 +127,10 @@ def heard(
     again = _said_before(session, conversation, what)
     served = _act(session, sealer, what, again=again)
     staff = what.reading.handled_by == "staff" or not served
-    if staff:
-        conversation.state = "open"
+    conversation.state = state_after(conversation.state, what.reading.intents, staff=staff)
+    if conversation.state == OPEN:
+        conversation.opened_at = conversation.opened_at or what.said_at
+        conversation.urgent = conversation.urgent or is_urgent(what.reading.intents)
     conversation.last_at = max(conversation.last_at, what.said_at)
     session.add(conversation)
     session.add(
@@ -222,7 +225,7 @@ def _conversation(session: Session, sealer: Sealer, what: Heard) -> tables.Conve
     if row is None:
         row = tables.Conversation(
             channel=what.channel, address_blind=what.blind,
-            sealed_address=sealer.seal("address", what.reply.address), state="closed", last_at=what.said_at,
+            sealed_address=sealer.seal("address", what.reply.address), state=DONE, last_at=what.said_at,
         )  # fmt: skip
     row.household_id = what.household_id or row.household_id
     session.add(row)

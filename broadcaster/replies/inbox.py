@@ -1,8 +1,8 @@
-"""What staff do in the inbox: answer, and close. Both leave an audit entry without the text."""
+"""What staff do in the inbox: take a conversation, answer, and close. Each leaves an audit entry without the text."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlmodel import Session
 
@@ -12,19 +12,19 @@ from broadcaster.errors import BadInput, Blocked, NotFound
 from broadcaster.office.queries import require
 from broadcaster.office.service import audit
 from broadcaster.outbox.service import enqueue_answer
+from broadcaster.rendering.queries import answer as quick_answer
+from broadcaster.replies.inbox_rules import DONE, WAITING, WINDOW
 from broadcaster.replies.words import mask_digits
 from broadcaster.storage.database import Database
 from broadcaster.storage.tables import Conversation
 from broadcaster.storage.types import to_micros
 
 MAY_ANSWER = ("replier", "operator", "head", "admin")
-#: WhatsApp lets us write freely for this long after the person's last text.
-WINDOW = timedelta(hours=24)
 _MOST = 1_000  # characters
 
 
 def answer(db: Database, conversation_id: int, text: str, *, by: str, now: datetime) -> int:
-    """Plan a person's answer and close the conversation; returns the message's id.
+    """Plan a person's answer; the conversation then waits for the family. Returns the message's id.
 
     Raises `NotFound`, `NotAllowed`, `BadInput` for a text that will not do, `Blocked` when WhatsApp's window is over or the
     family asked us to stop.
@@ -38,7 +38,12 @@ def answer(db: Database, conversation_id: int, text: str, *, by: str, now: datet
         raise BadInput("Jawaban memuat nomor seperti NIK atau nomor KK; hapus nomor itu.", code="answer_has_nik")
     with db.write() as session:
         member = require(session, by, MAY_ANSWER)
-        row = _open(session, conversation_id)
+        row = _found(session, conversation_id)
+        if row.channel == ChannelKind.SMS:
+            raise Blocked(
+                "SMS di Indonesia hanya satu arah; hubungi keluarga ini lewat telepon atau petugas registrasi desa.",
+                code="one_way",
+            )
         if row.channel == ChannelKind.WHATSAPP and now - row.last_at > WINDOW:
             raise Blocked(
                 "Sudah lebih dari 24 jam sejak balasan terakhir, WhatsApp tidak menerima jawaban lagi; "
@@ -64,26 +69,49 @@ def answer(db: Database, conversation_id: int, text: str, *, by: str, now: datet
         )
         if message_id is None:
             raise Blocked("Jawaban ini baru saja dikirim; tunggu sebentar.", code="answered_twice")
-        _close(session, row, by=member.username, now=now, action="inbox.answered")
+        row.assigned_to = row.assigned_to or member.username
+        _settle(session, row, WAITING, by=member.username, now=now, action="inbox.answered")
     return message_id
+
+
+def quick_text(session: Session, name: str, household_id: int | None) -> str:
+    """The office's own answer of content/answers, filled for this family: a beginning that staff may change.
+
+    Raises `NotFound` naming the nearest, `BadInput` while an office fact is empty.
+    """
+    return quick_answer(session, name, household_id).text
+
+
+def assign(db: Database, conversation_id: int, username: str, *, by: str, now: datetime) -> None:
+    """Say who looks after a conversation; "" gives it back to everybody. Raises `NotFound`, `NotAllowed`."""
+    with db.write() as session:
+        member = require(session, by, MAY_ANSWER)
+        row = _found(session, conversation_id)
+        row.assigned_to = require(session, username, MAY_ANSWER).username if username else ""
+        session.add(row)
+        session.flush()
+        audit(
+            session, at=now, staff=member.username, action="inbox.assigned", entity=f"conversation:{row.id}",
+            data={"to": row.assigned_to},
+        )  # fmt: skip
 
 
 def close(db: Database, conversation_id: int, *, by: str, now: datetime) -> None:
     """Nothing more is to be done here. Raises `NotFound`, `NotAllowed`."""
     with db.write() as session:
         member = require(session, by, MAY_ANSWER)
-        _close(session, _open(session, conversation_id), by=member.username, now=now, action="inbox.closed")
+        _settle(session, _found(session, conversation_id), DONE, by=member.username, now=now, action="inbox.closed")
 
 
-def _open(session: Session, conversation_id: int) -> Conversation:
+def _found(session: Session, conversation_id: int) -> Conversation:
     row = session.get(Conversation, conversation_id)
     if row is None:
         raise NotFound(f"Tidak ada percakapan nomor {conversation_id}; lihat `broadcaster inbox list`.")
     return row
 
 
-def _close(session: Session, row: Conversation, *, by: str, now: datetime, action: str) -> None:
-    row.state = "closed"
+def _settle(session: Session, row: Conversation, state: str, *, by: str, now: datetime, action: str) -> None:
+    row.state, row.opened_at, row.urgent = state, None, False
     session.add(row)
     session.flush()
     audit(session, at=now, staff=by, action=action, entity=f"conversation:{row.id}", data={"channel": row.channel})

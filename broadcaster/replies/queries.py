@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
-from broadcaster.domain.message import BEGUN
-from broadcaster.domain.people import display_name
+from broadcaster.domain.message import BEGUN, ChannelKind
+from broadcaster.domain.people import display_name, first_name
 from broadcaster.domain.phone import mask
+from broadcaster.domain.timetable import Timetable
 from broadcaster.errors import NotFound
 from broadcaster.outbox.service import thaw
+from broadcaster.replies.inbox_rules import OPEN, WINDOW, act_by
 from broadcaster.storage import tables
 from broadcaster.storage.sealed import Sealer
 
@@ -27,10 +30,35 @@ class ConversationLine:
     household_id: int | None
     guardian: str
     village: str
-    state: str  # open | closed
+    state: str  # open | waiting | done
     last_at: datetime
     last_text: str
     intents: tuple[str, ...]  # of the newest reply, the first is primary
+    assigned_to: str = ""
+    urgent: bool = False
+    act_by: datetime | None = None  # while it is open: until when somebody should have acted
+    window_ends_at: datetime | None = None  # WhatsApp alone: until when a free text may still be written
+
+
+@dataclass(frozen=True)
+class FamilyCard:
+    """One child of the family and its newest card; the first name alone, no number of any kind."""
+
+    child: str
+    kind: str
+    status: str
+    since: date
+
+
+@dataclass(frozen=True)
+class FamilyMessage:
+    """A text of a campaign to this family."""
+
+    campaign: str
+    step: str
+    channel: str
+    status: str
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -50,21 +78,30 @@ class Said:
 class Conversation:
     line: ConversationLine
     said: tuple[Said, ...]  # oldest first
+    cards: tuple[FamilyCard, ...] = ()
+    campaigns: tuple[FamilyMessage, ...] = ()  # newest first
 
 
-def open_conversations(session: Session, sealer: Sealer, limit: int = 200) -> list[ConversationLine]:
-    """Conversations a person must answer, the longest waiting first."""
+def conversations(
+    session: Session, sealer: Sealer, table: Timetable, *, states: Sequence[str] = (OPEN,), limit: int = 200
+) -> list[ConversationLine]:
+    """Conversations in these states: what must be done today first, then the longest waiting."""
     rows = session.exec(
         select(tables.Conversation)
-        .where(tables.Conversation.state == "open")
-        .order_by(col(tables.Conversation.last_at), col(tables.Conversation.id))
+        .where(col(tables.Conversation.state).in_(states))
+        .order_by(col(tables.Conversation.urgent).desc(), col(tables.Conversation.last_at), col(tables.Conversation.id))
         .limit(limit)
     )
-    return [_line(session, sealer, row) for row in rows]
+    return [_line(session, sealer, row, table) for row in rows]
 
 
-def conversation(session: Session, sealer: Sealer, conversation_id: int) -> Conversation:
-    """Everything said with one person on one channel, ours included; raises `NotFound`."""
+def count_open(session: Session) -> int:
+    """How many conversations wait for staff."""
+    return session.exec(select(func.count()).where(tables.Conversation.state == OPEN)).one()
+
+
+def conversation(session: Session, sealer: Sealer, conversation_id: int, table: Timetable) -> Conversation:
+    """Everything said with one person on one channel, ours included, and how the family stands; raises `NotFound`."""
     row = session.get(tables.Conversation, conversation_id)
     if row is None:
         raise NotFound(f"Tidak ada percakapan nomor {conversation_id}; lihat `broadcaster inbox list`.")
@@ -91,10 +128,15 @@ def conversation(session: Session, sealer: Sealer, conversation_id: int) -> Conv
             body = thaw(sealer.open("body", message.sealed_body), reference="", address="")
             at = message.intent_at or message.created_at
             said.append(Said(at, ours=True, text=body.text, purpose=message.purpose, status=message.status))
-    return Conversation(_line(session, sealer, row), tuple(sorted(said, key=lambda one: (one.at, one.ours))))
+    return Conversation(
+        _line(session, sealer, row, table),
+        tuple(sorted(said, key=lambda one: (one.at, one.ours))),
+        cards=_cards(session, sealer, row.household_id),
+        campaigns=_campaigns(session, row.household_id),
+    )
 
 
-def _line(session: Session, sealer: Sealer, row: tables.Conversation) -> ConversationLine:
+def _line(session: Session, sealer: Sealer, row: tables.Conversation, table: Timetable) -> ConversationLine:
     newest = session.exec(
         select(tables.Reply)
         .where(tables.Reply.conversation_id == row.id)
@@ -112,6 +154,38 @@ def _line(session: Session, sealer: Sealer, row: tables.Conversation) -> Convers
         last_at=row.last_at,
         last_text=sealer.open("reply", newest.sealed_text) if newest else "",
         intents=_intents(newest) if newest else (),
+        assigned_to=row.assigned_to,
+        urgent=row.urgent,
+        act_by=act_by(row.opened_at, table, urgent=row.urgent) if row.opened_at else None,
+        window_ends_at=row.last_at + WINDOW if row.channel == ChannelKind.WHATSAPP else None,
+    )
+
+
+def _cards(session: Session, sealer: Sealer, household_id: int | None) -> tuple[FamilyCard, ...]:
+    rows = session.exec(
+        select(tables.Child, tables.Card)
+        .join(tables.Card, col(tables.Card.child_id) == col(tables.Child.id))
+        .where(tables.Child.household_id == household_id, tables.Child.excluded == "")
+        .order_by(col(tables.Child.id), col(tables.Card.since), col(tables.Card.id))
+    )
+    newest = {child.id: (child, card) for child, card in rows}
+    return tuple(
+        FamilyCard(first_name(sealer.open("name", child.sealed_name)), card.kind, card.status, card.since)
+        for child, card in newest.values()
+    )
+
+
+def _campaigns(session: Session, household_id: int | None, limit: int = 10) -> tuple[FamilyMessage, ...]:
+    rows = session.exec(
+        select(tables.Message, tables.Campaign.name)
+        .join(tables.Campaign, col(tables.Campaign.id) == col(tables.Message.campaign_id))
+        .where(tables.Message.household_id == household_id)
+        .order_by(col(tables.Message.due_at).desc(), col(tables.Message.id).desc())
+        .limit(limit)
+    )
+    return tuple(
+        FamilyMessage(name, message.step, message.channel, message.status, message.intent_at or message.due_at)
+        for message, name in rows
     )
 
 

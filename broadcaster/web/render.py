@@ -19,7 +19,7 @@ _HERE = Path(__file__).resolve().parent
 STATIC_DIR = _HERE / "static"
 
 #: name in the address -> the word in the menu
-MENU = (("/beranda", "Beranda"), ("/kampanye", "Kampanye"), ("/hasil", "Hasil"))
+MENU = (("/beranda", "Beranda"), ("/kampanye", "Kampanye"), ("/kotak-masuk", "Kotak masuk"), ("/hasil", "Hasil"))
 
 
 def _environment() -> Environment:

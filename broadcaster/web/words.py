@@ -214,3 +214,63 @@ def not_claimed(result: ResultDocument) -> list[str]:
 def wave(number: int) -> str:
     """A wave's name; number 0 holds the families outside the lot, who are written to at once."""
     return f"Gelombang {number}" if number else "Di luar undian"
+
+
+#: States of a conversation; `URGENT` stands beside it.
+CONVERSATION: dict[str, Word] = {
+    "open": Word("Menunggu petugas", "alert"),
+    "waiting": Word("Sudah dijawab", "sent"),
+    "done": Word("Selesai", "delivered"),
+}
+URGENT = Word("Hari ini juga", "failed")
+
+#: the word in the address -> the word on the page
+INBOX_FILTER = {"menunggu": "Menunggu petugas", "dijawab": "Sudah dijawab", "selesai": "Selesai", "semua": "Semua"}
+INBOX_DONE = {
+    "jawab": "Jawaban sedang dikirim. Bila keluarga membalas lagi, percakapan ini kembali menunggu petugas.",
+    "ambil": "Percakapan ini sekarang Anda tangani.",
+    "selesai": "Percakapan ini ditandai selesai.",
+}
+#: Answers of content/answers that staff may begin with.
+QUICK_ANSWERS = {
+    "where_when": "Tempat dan jam",
+    "wants_info_requirements": "Syarat",
+    "cannot_go_distance": "Rumah jauh",
+    "already_collected": "Sudah diambil",
+    "suspicion_of_scam": "Siapa yang mengirim ini?",
+}
+
+#: What a reply was read as.
+INTENT: dict[str, str] = {
+    "already_collected": "sudah diambil",
+    "will_collect": "akan diambil",
+    "already_has_card": "sudah punya kartu",
+    "wants_info_requirements": "bertanya syarat",
+    "where_when": "bertanya tempat atau waktu",
+    "opt_out": "minta berhenti",
+    "opt_in": "minta dikirimi lagi",
+    "wrong_number": "salah nomor",
+    "child_deceased_or_moved": "anak meninggal atau pindah",
+    "cannot_go_distance": "jauh dari kantor",
+    "no_smartphone_help_needed": "perlu dibantu petugas",
+    "complaint": "pengaduan",
+    "thanks": "terima kasih",
+    "yes": "ya",
+    "no": "tidak",
+    "greeting": "salam",
+    "unclear": "belum jelas",
+    "question_other": "pertanyaan lain",
+    "suspicion_of_scam": "curiga penipuan",
+}
+
+CARD_STATUS: dict[str, str] = {
+    "not_registered": "belum punya kartu",
+    "applied": "sudah diajukan",
+    "incomplete": "berkas belum lengkap",
+    "in_process": "sedang diproses",
+    "printed": "sudah dicetak, belum diambil",
+    "collected": "sudah diambil",
+    "rejected": "ditolak",
+    "expired": "habis masa berlaku",
+    "void": "tidak berlaku",
+}

@@ -17,8 +17,13 @@ class Conversation(SQLModel, table=True):
     address_blind: bytes = Field(sa_type=LargeBinary)
     sealed_address: bytes = Field(sa_type=LargeBinary)
     household_id: int | None = Field(default=None, foreign_key="household.id", sa_type=Id)
-    state: str  # open: staff must answer | closed
+    state: str  # open: staff must act | waiting: staff have answered | done
     last_at: datetime = Field(sa_type=Moment)
+    assigned_to: str = Field(default="", sa_column_kwargs={"server_default": ""})  # staff username
+    opened_at: datetime | None = Field(
+        default=None, sa_type=Moment
+    )  # since when staff must act; empty while nobody must
+    urgent: bool = Field(default=False, sa_column_kwargs={"server_default": "0"})  # it must be acted on the same day
 
 
 class Reply(SQLModel, table=True):

@@ -13,9 +13,6 @@ from broadcaster.web.security import Here, Staff
 
 router = APIRouter()
 
-#: Conversations are counted up to here; more is said as "at least".
-_MOST_COUNTED = 50
-
 
 @router.get(rules.HOME)
 def home(request: Request, app: Here, _: Staff) -> Response:
@@ -23,7 +20,7 @@ def home(request: Request, app: Here, _: Staff) -> Response:
         alerts = office.open_alerts(session)
         missing = office.missing_facts(session)
         lines = campaigns.campaigns(session)
-        open_replies = len(replies.open_conversations(session, app.db.sealer, limit=_MOST_COUNTED))
+        open_replies = replies.count_open(session)
     return page(
         request,
         "home.html",
@@ -34,6 +31,5 @@ def home(request: Request, app: Here, _: Staff) -> Response:
         waiting=[line for line in lines if line.state in ("draft", "approved")],
         unknown=[line for line in lines if line.messages.get("unknown")],
         open_replies=open_replies,
-        more_replies=open_replies == _MOST_COUNTED,
         flow=rules.flow,
     )

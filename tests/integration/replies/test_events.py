@@ -64,7 +64,7 @@ def test_a_question_is_answered_once_with_the_offices_facts(post: Post) -> None:
     text = post.answers("answer")[0]
     assert "loket Dukcapil, Jl. Jenderal Sudirman" in text
     assert "081200000001" in text
-    assert post.state() == "closed"
+    assert post.state() == "done"
 
 
 def test_a_question_asked_again_goes_to_staff_instead_of_the_same_answer(post: Post) -> None:
@@ -137,7 +137,7 @@ def test_a_photo_is_not_opened_and_gets_the_service_number(post: Post) -> None:
     kept = post.db.sealer.open("reply", post.reply().sealed_text)
     assert kept == "[foto atau berkas, tidak dibuka] ini KTP saya [nomor disamarkan]"
     assert "081200000001" in post.answers()[0]
-    assert post.state() == "closed"
+    assert post.state() == "done"
 
 
 def test_a_stop_on_a_photo_still_stops(post: Post) -> None:
@@ -190,7 +190,7 @@ def test_a_suspicion_is_answered_at_once_and_seen_by_staff(post: Post) -> None:
 def test_thanks_cost_nothing_and_open_nothing(post: Post) -> None:
     post.whatsapp("terima kasih pak")
     assert post.answers() == []
-    assert post.state() == "closed"
+    assert post.state() == "done"
 
 
 def test_an_open_conversation_stays_open_after_a_friendly_word(post: Post) -> None:

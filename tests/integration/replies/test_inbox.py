@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlmodel import select
 
 from broadcaster.errors import BadInput, Blocked, NotAllowed, NotFound
 from broadcaster.replies import inbox
-from broadcaster.replies.queries import conversation, open_conversations
+from broadcaster.domain.timetable import Timetable
+from broadcaster.replies.queries import conversation, conversations, count_open
 from broadcaster.storage import tables
 from tests import make
 
 from .conftest import PHONE, Post, send
+
+TABLE = Timetable(ZoneInfo("Asia/Jakarta"))
 
 
 @pytest.fixture
@@ -25,14 +29,15 @@ def waiting(post: Post) -> int:
         send(session, post.db, guardian_name="SRI WAHYUNI")
     post.whatsapp("rumah kami jauh pak, 0812-1111-2222")
     with post.db.read() as session:
-        return open_conversations(session, post.db.sealer)[0].id
+        return conversations(session, post.db.sealer, TABLE)[0].id
 
 
 def test_the_inbox_shows_who_waits_with_a_masked_number(post: Post, waiting: int) -> None:
     post.whatsapp("disuruh bayar 50 ribu", sender="+6281377778888")
     post.whatsapp("terima kasih", sender="+6281366665555")
     with post.db.read() as session:
-        first, second = open_conversations(session, post.db.sealer)
+        second, first = conversations(session, post.db.sealer, TABLE)
+    assert (second.urgent, first.urgent) == (True, False), "money that was asked for is looked into the same day"
     assert (first.id, first.guardian, first.village) == (waiting, "Sri Wahyuni", "Gunung Alam")
     assert (first.intents, first.last_text) == (("cannot_go_distance",), "rumah kami jauh pak, 0812-1111-2222")
     assert PHONE not in first.address
@@ -42,27 +47,28 @@ def test_the_inbox_shows_who_waits_with_a_masked_number(post: Post, waiting: int
 
 def test_a_conversation_shows_both_sides_in_order(post: Post, waiting: int) -> None:
     with post.db.read() as session:
-        found = conversation(session, post.db.sealer, waiting)
+        found = conversation(session, post.db.sealer, waiting, TABLE)
     assert [(said.ours, said.purpose) for said in found.said] == [(False, ""), (True, "answer")]
     assert "dicarikan jalan" in found.said[1].text
     with post.db.read() as session, pytest.raises(NotFound):
-        conversation(session, post.db.sealer, 999)
+        conversation(session, post.db.sealer, 999, TABLE)
 
 
-def test_an_answer_is_planned_closes_the_conversation_and_is_on_record(post: Post, waiting: int) -> None:
+def test_an_answer_is_planned_and_the_conversation_waits_for_the_family(post: Post, waiting: int) -> None:
     message_id = inbox.answer(post.db, waiting, "Kamis petugas ke desa Bapak/Ibu.", by="rina", now=post.now)
     with post.db.read() as session:
         row = session.get_one(tables.Message, message_id)
         entry = session.exec(select(tables.AuditEntry).where(tables.AuditEntry.action == "inbox.answered")).one()
-        assert open_conversations(session, post.db.sealer) == []
+        assert conversations(session, post.db.sealer, TABLE) == []
     assert (row.purpose, row.status) == ("answer", "planned")
+    assert post.state() == "waiting"
     assert (entry.staff, entry.entity) == ("rina", f"conversation:{waiting}")
     assert "Kamis" not in entry.data
 
 
 def test_a_conversation_is_closed_without_an_answer_and_opens_again(post: Post, waiting: int) -> None:
     inbox.close(post.db, waiting, by="rina", now=post.now)
-    assert post.state() == "closed"
+    assert post.state() == "done"
     post.whatsapp("kok belum ada kabar, kecewa saya")
     assert post.state() == "open"
 
@@ -94,3 +100,46 @@ def test_whatsapps_window_and_a_stop_are_respected(post: Post, waiting: int) -> 
     with pytest.raises(Blocked) as stopped:
         inbox.answer(post.db, waiting, "Halo", by="rina", now=post.now)
     assert stopped.value.code == "suppressed"
+
+
+def test_what_a_family_writes_after_an_answer_comes_back_unless_it_only_thanks(post: Post, waiting: int) -> None:
+    inbox.answer(post.db, waiting, "Kamis petugas ke desa Bapak/Ibu.", by="rina", now=post.now)
+    post.whatsapp("terima kasih")
+    assert post.state() == "done"
+    inbox.answer(post.db, waiting, "Sama-sama.", by="rina", now=post.now)
+    post.whatsapp("bawa apa saja?")
+    assert post.state() == "open"
+
+
+def test_a_conversation_is_taken_and_given_back(post: Post, waiting: int) -> None:
+    inbox.assign(post.db, waiting, "rina", by="rina", now=post.now)
+    with post.db.read() as session:
+        assert conversations(session, post.db.sealer, TABLE)[0].assigned_to == "rina"
+    inbox.assign(post.db, waiting, "", by="rina", now=post.now)
+    with post.db.read() as session:
+        assert conversations(session, post.db.sealer, TABLE)[0].assigned_to == ""
+        entries = session.exec(select(tables.AuditEntry).where(tables.AuditEntry.action == "inbox.assigned")).all()
+    assert [entry.staff for entry in entries] == ["rina", "rina"]
+    with pytest.raises(NotAllowed):
+        inbox.assign(post.db, waiting, "siapa", by="rina", now=post.now)
+
+
+def test_a_conversation_shows_the_family_s_cards_and_campaigns_without_numbers(post: Post, waiting: int) -> None:
+    with post.db.read() as session:
+        found = conversation(session, post.db.sealer, waiting, TABLE)
+        count = count_open(session)
+    assert count == 1
+    assert [(card.status, card.child) for card in found.cards] == [("printed", "Rizki")]
+    assert [(one.channel, one.status) for one in found.campaigns] == [("whatsapp", "accepted")]
+    assert found.line.window_ends_at == found.line.last_at + timedelta(hours=24)
+    assert found.line.act_by is not None and found.line.act_by > post.now
+
+
+def test_an_sms_is_not_answered_by_sms(post: Post) -> None:
+    with post.db.write() as session:
+        make.staff(session, "rina", "replier")
+    post.sms("kok dapat sms begini? penipuan ya")
+    with post.db.read() as session:
+        number = conversations(session, post.db.sealer, TABLE)[0].id
+    with pytest.raises(Blocked, match="satu arah"):
+        inbox.answer(post.db, number, "Halo", by="rina", now=post.now)

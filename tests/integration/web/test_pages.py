@@ -58,7 +58,7 @@ def test_the_home_page_shows_alerts_first_then_campaigns_then_what_waits(
     with app.db.write() as session:
         make.facts(session, lama_selesai="")
         seed.running(session, app.db.sealer)
-        for state in ("open", "closed", "open"):
+        for state in ("open", "done", "open"):
             seed.open_conversation(session, app.db.sealer, now, state=state)
         make.campaign(session, seed.DRAFT, status="draft", definition={"title": "Anak belum punya kartu"})
         seed.office.raise_alert(session, "sender_stopped", "whatsapp", {"code": "99999", "channel": "whatsapp"}, now)

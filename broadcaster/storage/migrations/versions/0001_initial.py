@@ -481,6 +481,9 @@ def upgrade() -> None:
         sa.Column("household_id", Id, nullable=True),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("last_at", Micros, nullable=False),
+        sa.Column("assigned_to", sa.String(), server_default="", nullable=False),
+        sa.Column("opened_at", Micros, nullable=True),
+        sa.Column("urgent", sa.Boolean(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(
             ["household_id"],
             ["household.id"],
