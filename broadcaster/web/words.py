@@ -222,7 +222,7 @@ CONVERSATION: dict[str, Word] = {
     "waiting": Word("Sudah dijawab", "sent"),
     "done": Word("Selesai", "delivered"),
 }
-URGENT = Word("Hari ini juga", "failed")
+URGENT = Word("Hari ini juga", "expired")
 
 #: the word in the address -> the word on the page
 INBOX_FILTER = {"menunggu": "Menunggu petugas", "dijawab": "Sudah dijawab", "selesai": "Selesai", "semua": "Semua"}

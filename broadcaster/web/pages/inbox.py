@@ -100,7 +100,8 @@ def _show(
     return page(
         request,
         "conversation.html",
-        status=200 if refused is None else 403 if isinstance(refused, NotAllowed) else 409,
+        # a ready answer that cannot be filled is said on the page; nothing was asked to be done
+        status=200 if refused is None or request.method == "GET" else 403 if isinstance(refused, NotAllowed) else 409,
         found=found,
         line=found.line,
         may_answer=member.role in service.MAY_ANSWER,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from broadcaster.office.rules import SYSTEM
 from broadcaster.settings import Mode, Settings
 from broadcaster.storage.database import Database
 from broadcaster.storage.sealed import Sealer
-from broadcaster.storage.tables import Campaign, Conversation, Enrolment, Outcome, StaffSession
+from broadcaster.storage.tables import Campaign, Conversation, Enrolment, Outcome, Reply, StaffSession
 from tests import make
 from tests.integration.web.serving import PASSWORD
 
@@ -101,18 +102,39 @@ def running(session: Session, sealer: Sealer) -> Campaign:
     return campaign
 
 
-def open_conversation(session: Session, sealer: Sealer, now: datetime, *, state: str = "open") -> None:
-    """A family that wrote and waits for a person."""
-    number = f"+62812300{make.event(session, sealer).id:05}"
-    session.add(
-        Conversation(
-            channel="whatsapp",
-            address_blind=sealer.blind("address", number),
-            sealed_address=sealer.seal("address", number),
-            state=state,
-            last_at=now,
-        )
+def open_conversation(
+    session: Session,
+    sealer: Sealer,
+    now: datetime,
+    *,
+    state: str = "open",
+    text: str = "Rumah kami jauh, apakah kartunya bisa dititip di kantor desa?",
+    intents: tuple[str, ...] = ("cannot_go_distance", "where_when"),
+    urgent: bool = False,
+) -> int:
+    """A family that wrote and waits for a person; returns the conversation's number."""
+    event = make.event(session, sealer)
+    number = f"+62812300{event.id:05}"
+    family = make.family(session, sealer, phone=number, guardian_name="SRI WAHYUNI")
+    row = Conversation(
+        channel="whatsapp",
+        address_blind=sealer.blind("address", number),
+        sealed_address=sealer.seal("address", number),
+        household_id=family.household.id,
+        state=state,
+        last_at=now - timedelta(hours=2),
+        opened_at=now - timedelta(hours=2) if state == "open" else None,
+        urgent=urgent,
     )
+    session.add(row)
+    session.flush()
+    session.add(
+        Reply(
+            event_id=event.id or 0, conversation_id=row.id or 0, sealed_text=sealer.seal("reply", text),
+            intents=json.dumps(list(intents)), opt_out=False, handled_by="staff", at=now - timedelta(hours=2),
+        )
+    )  # fmt: skip
+    return row.id or 0
 
 
 def measured(
@@ -148,6 +170,10 @@ def everything(db: Database, now: datetime) -> None:
         running(session, db.sealer)
         measured(session, db.sealer)
         open_conversation(session, db.sealer, now)
+        open_conversation(
+            session, db.sealer, now, text="Kemarin di loket kami disuruh bayar 50 ribu, apa benar?",
+            intents=("complaint",), urgent=True,
+        )  # fmt: skip
         make.campaign(session, DRAFT, status="draft", definition={"title": "Anak 5 sampai 16 tahun belum punya kartu"})
         make.campaign(session, "menjelang-lima", status="paused", definition={"title": "Menjelang umur lima tahun"})
         office.raise_alert(session, "sender_stopped", "whatsapp", {"code": "63020", "channel": "whatsapp"}, now)
