@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlmodel import select
 
+from broadcaster.domain.timetable import Timetable
 from broadcaster.errors import BadInput, Blocked, NotAllowed, NotFound
 from broadcaster.replies import inbox
-from broadcaster.domain.timetable import Timetable
 from broadcaster.replies.queries import conversation, conversations, count_open
 from broadcaster.storage import tables
 from tests import make
@@ -132,7 +132,8 @@ def test_a_conversation_shows_the_family_s_cards_and_campaigns_without_numbers(p
     assert [(card.status, card.child) for card in found.cards] == [("printed", "Rizki")]
     assert [(one.channel, one.status) for one in found.campaigns] == [("whatsapp", "accepted")]
     assert found.line.window_ends_at == found.line.last_at + timedelta(hours=24)
-    assert found.line.act_by is not None and found.line.act_by > post.now
+    assert found.line.act_by is not None
+    assert found.line.act_by > post.now
 
 
 def test_an_sms_is_not_answered_by_sms(post: Post) -> None:

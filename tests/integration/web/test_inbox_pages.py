@@ -47,9 +47,7 @@ def _words(page: str) -> str:
 
 def test_the_list_shows_what_must_be_done_today_first(app: App, client: Client, number: int, now: datetime) -> None:
     with app.db.write() as session:
-        seed.open_conversation(
-            session, app.db.sealer, now, text="disuruh bayar", intents=("complaint",), urgent=True
-        )
+        seed.open_conversation(session, app.db.sealer, now, text="disuruh bayar", intents=("complaint",), urgent=True)
         seed.open_conversation(session, app.db.sealer, now, state="done", text="terima kasih", intents=("thanks",))
     page = _words(client.get("/kotak-masuk").text)
     assert page.index("disuruh bayar") < page.index("Rumah kami jauh")
