@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
+from broadcaster.consent.people import addresses_of
 from broadcaster.consent.queries import ConsentStory, story
 from broadcaster.consent.rules import ANY_CHANNEL, STAFF, Address, Purpose, checked_note
 from broadcaster.consent.service import allow as _allow
@@ -29,6 +30,7 @@ def stop(
     with db.write() as session:
         member = require(session, by, MAY_STOP)
         blind = db.sealer.blind("address", address.text)
+        now = _after_what_is_known(session, blind, now)
         _stop(
             session, channel=ANY_CHANNEL, address_blind=blind, source=STAFF, wording="petugas", now=now, event_id=None,
             purpose=purpose, staff=member.username, sealed_note=db.sealer.seal("note", note),
@@ -45,6 +47,7 @@ def allow(db: Database, address: Address, *, source: str, by: str, now: datetime
     with db.write() as session:
         member = require(session, by, MAY_ALLOW)
         blind = db.sealer.blind("address", address.text)
+        now = _after_what_is_known(session, blind, now)
         _allow(
             session, channel=ANY_CHANNEL, address_blind=blind, source=STAFF, wording="petugas", now=now,
             staff=member.username, sealed_note=db.sealer.seal("note", note),
@@ -52,6 +55,14 @@ def allow(db: Database, address: Address, *, source: str, by: str, now: datetime
         found = story(session, db.sealer, address, now)
         _audit(session, "consent.allow", blind, "all", member.username, now)
     return found
+
+
+def _after_what_is_known(session: Session, blind: bytes, now: datetime) -> datetime:
+    """`now`, or the moment after the newest entry: staff decide knowing it, whatever a clock says that runs ahead."""
+    newest = session.exec(
+        select(func.max(ConsentEntry.at)).where(col(ConsentEntry.address_blind).in_(addresses_of(session, blind)))
+    ).one()
+    return now if newest is None else max(now, newest + timedelta(microseconds=1))
 
 
 def _audit(session: Session, action: str, blind: bytes, purpose: str, by: str, now: datetime) -> None:

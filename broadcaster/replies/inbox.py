@@ -106,7 +106,9 @@ def close(db: Database, conversation_id: int, *, by: str, now: datetime) -> None
 def _found(session: Session, conversation_id: int) -> Conversation:
     row = session.get(Conversation, conversation_id)
     if row is None:
-        raise NotFound(f"Tidak ada percakapan nomor {conversation_id}; lihat `broadcaster inbox list`.")
+        raise NotFound(
+            f"Tidak ada percakapan nomor {conversation_id}; lihat `broadcaster inbox list`.", code="no_conversation"
+        )
     return row
 
 

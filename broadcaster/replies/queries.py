@@ -104,7 +104,9 @@ def conversation(session: Session, sealer: Sealer, conversation_id: int, table: 
     """Everything said with one person on one channel, ours included, and how the family stands; raises `NotFound`."""
     row = session.get(tables.Conversation, conversation_id)
     if row is None:
-        raise NotFound(f"Tidak ada percakapan nomor {conversation_id}; lihat `broadcaster inbox list`.")
+        raise NotFound(
+            f"Tidak ada percakapan nomor {conversation_id}; lihat `broadcaster inbox list`.", code="no_conversation"
+        )
     said = [
         Said(
             at=reply.at,

@@ -242,7 +242,7 @@ def test_a_stop_from_a_hidden_number_reaches_the_number_by_the_text_it_answers(p
         provider_id = session.exec(select(tables.Attempt.provider_id)).one()
     post.whatsapp("Berhenti", sender=hidden, ButtonPayload=f"opt_out:{sent.reference}")
     assert post.is_suppressed(PHONE) == "opt_out"
-    assert post.state() == "closed"
+    assert post.state() == "done"
     post.whatsapp("MULAI", sender=hidden, OriginalRepliedMessageSid=str(provider_id))
     assert post.is_suppressed(PHONE) is None
     post.whatsapp("stop", sender=hidden, OriginalRepliedMessageSid=str(provider_id))
