@@ -146,6 +146,23 @@ def select_audience(
     return audience
 
 
+def due_children(session: Session, household_id: int, wanted: Filter, today: date) -> tuple[tuple[int, Occasion], ...]:
+    """The children of one household for whom one of these occasions holds today, youngest last, each with the occasion."""
+    children = session.exec(
+        select(Child)
+        .where(Child.household_id == household_id, Child.excluded == "")
+        .order_by(col(Child.birth_date), col(Child.id))
+    ).all()
+    cards: dict[int, dict[CardKind, tuple[int, CardFact]]] = defaultdict(dict)
+    for card in session.exec(select(Card).where(col(Card.child_id).in_([child.id for child in children]))):
+        fact = CardFact(CardKind(card.kind), CardStatus(card.status), card.since)
+        cards[card.child_id][fact.kind] = (card.id or 0, fact)
+    found = [
+        (child.id or 0, _occasion(wanted, child.birth_date, cards[child.id or 0], today, None)) for child in children
+    ]
+    return tuple((child_id, due[0]) for child_id, due in found if due is not None)
+
+
 def _occasion(
     wanted: Filter,
     birth: date,
@@ -218,4 +235,6 @@ def _no_such(kind: str, name: str, known: set[str]) -> set[str]:
     raise BadInput(f"Tidak ada {kind} bernama {name}.{hint}", code="unknown_place")
 
 
-__all__ = ["Address", "Audience", "DueChild", "DueHousehold", "Filter", "select_audience", "usable_addresses"]
+__all__ = [
+    "Address", "Audience", "DueChild", "DueHousehold", "Filter", "due_children", "select_audience", "usable_addresses",
+]  # fmt: skip

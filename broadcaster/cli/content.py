@@ -7,19 +7,19 @@ from typing import Annotated
 
 import typer
 
-from broadcaster.cli import templates
-from broadcaster.cli.common import Json, console, opened, put
-from broadcaster.domain.message import ChannelKind
+from broadcaster.cli import templates, texts
+from broadcaster.cli.common import Json, console, put
 from broadcaster.rendering import lint
-from broadcaster.rendering.queries import latest
-from broadcaster.rendering.queries import preview as preview_of
 from broadcaster.shipped import content_dir
 
-content = typer.Typer(help="Pesan: periksa, pratinjau, daftarkan templat WhatsApp.", no_args_is_help=True)
+content = typer.Typer(
+    help="Pesan: periksa, pratinjau, ubah, bandingkan, daftarkan templat WhatsApp.", no_args_is_help=True
+)
 
 
 def add_to(app: typer.Typer) -> None:
     templates.add_to(content)
+    texts.add_to(content)
     app.add_typer(content, name="content")
 
 
@@ -38,14 +38,3 @@ def check(folder: Annotated[Path | None, typer.Argument()] = None, as_json: Json
         raise typer.Exit(1)
 
 
-@content.command("preview")
-def preview(key: str, as_json: Json = False) -> None:
-    """Pesan yang sudah terisi, untuk setiap saluran."""
-    with opened() as app, app.db.read() as session:
-        written_for = latest(session, key).texts
-        shown = {channel: preview_of(session, key, channel) for channel in ChannelKind if channel in written_for}
-    if as_json:
-        put({"key": key, "channels": shown})
-        return
-    for channel, text in shown.items():
-        console.print(f"[bold]{channel}[/bold] ({text.segments.segments} bagian)\n{text.text}\n")

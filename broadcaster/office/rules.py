@@ -27,6 +27,7 @@ ROLES: dict[str, str] = {
     "admin": "admin",  #: accounts and office facts
 }
 MAY_SET_FACTS = ("operator", "head", "admin")
+MAY_EDIT_TEXTS = ("operator", "head", "admin")
 MAY_MANAGE_STAFF = ("admin",)
 MAY_MANAGE_RECIPIENTS = ("operator", "admin")
 

@@ -22,14 +22,16 @@ from broadcaster.rendering.rules import (
     Segments,
     fill,
     length_warnings,
+    placeholders,
     plain_signs,
     provider_values,
     segments,
+    tidy,
     to_provider_body,
 )
 from broadcaster.rendering.source import ANSWER_PREFIX, MESSAGE_PURPOSES, Source
 from broadcaster.rendering.values import Family, Values, family_of, office_values, values_for, values_of
-from broadcaster.storage.tables import MessageTemplate, ProviderTemplate, TemplateVersion
+from broadcaster.storage.tables import Message, MessageTemplate, ProviderTemplate, TemplateVersion
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,14 @@ class Rendered(NamedTuple):
 
 @dataclass(frozen=True)
 class HistoryLine:
+    """One version. `used`: a message has been planned with it. `approval`: WhatsApp's, "" = never asked."""
+
     number: int
     created_at: datetime
     created_by: str
     sha256: str
+    used: bool
+    approval: str
 
 
 def versions(session: Session, ids: Iterable[int], account: str = "twilio") -> dict[int, Version]:
@@ -134,11 +140,13 @@ def render(version: Version, channel: ChannelKind | str, values: Values) -> Rend
     text = version.texts.get(channel)
     if text is None:
         raise BadInput(f"Pesan {version.key} tidak punya teks untuk saluran {channel}", code="no_text_for_channel")
+    # whatever a value holds, it stays in its place
+    safe = {name: tidy(values.get(name, "")) for name in placeholders(text)}
     content_variables: dict[str, str] = {}
     try:
-        filled = fill(text, values)
+        filled = fill(text, safe)
         if channel is ChannelKind.WHATSAPP and version.purpose in MESSAGE_PURPOSES:
-            content_variables = provider_values(to_provider_body(text)[1], values)
+            content_variables = provider_values(to_provider_body(text)[1], safe)
     except EmptyValue as empty:
         raise cannot_fill(empty.name, values) from empty
     if channel is ChannelKind.SMS:
@@ -177,16 +185,25 @@ def source_of(session: Session, key: str, number: int | None = None) -> Source:
     return sources.of_content(key, template.purpose, version.content)
 
 
-def history(session: Session, key: str) -> list[HistoryLine]:
-    """Every version of a message, newest first."""
-    return [
-        HistoryLine(version.number, version.created_at, version.created_by, version.sha256)
-        for version in session.exec(
-            select(TemplateVersion)
-            .join(MessageTemplate, col(MessageTemplate.id) == col(TemplateVersion.template_id))
-            .where(MessageTemplate.key == key)
-            .order_by(col(TemplateVersion.number).desc())
+def history(session: Session, key: str, account: str = "twilio") -> list[HistoryLine]:
+    """Every version of a message, newest first; raises `NotFound`."""
+    latest(session, key)
+    used = select(Message.id).where(col(Message.template_version_id) == col(TemplateVersion.id)).exists()
+    rows = session.exec(
+        select(TemplateVersion, ProviderTemplate.approval, used)
+        .join(MessageTemplate, col(MessageTemplate.id) == col(TemplateVersion.template_id))
+        .join(
+            ProviderTemplate,
+            (col(ProviderTemplate.template_version_id) == col(TemplateVersion.id))
+            & (col(ProviderTemplate.account) == account),
+            isouter=True,
         )
+        .where(MessageTemplate.key == key)
+        .order_by(col(TemplateVersion.number).desc())
+    )
+    return [
+        HistoryLine(version.number, version.created_at, version.created_by, version.sha256, is_used, approval or "")
+        for version, approval, is_used in rows
     ]
 
 

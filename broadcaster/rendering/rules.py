@@ -140,17 +140,51 @@ def _pieces(text: str) -> tuple[str, ...]:
     return tuple(PLACEHOLDER.split(text))
 
 
+# WhatsApp makes bold, slanted, struck and fixed-width letters of these, wherever they come from
+_MARKUP = str.maketrans({"*": None, "_": " ", "~": "-", "`": "'"})
+#: What would begin a quotation or a list, if the value began a line.
+_LINE_MARKS = ">#- •"
+
+
 @lru_cache(maxsize=1024)  # what the office said is in every text
 def tidy(value: str) -> str:
-    """`value` on one line: control signs dropped, runs of white space made one space. WhatsApp refuses other values."""
+    """`value` as it may stand inside a text: one line, no control signs, no markup, nothing that melts into the word before.
+
+    WhatsApp refuses variables of several lines. Tidying twice changes nothing.
+    """
+    value = value.translate(_MARKUP)
     if value.isascii() and value.isprintable():
-        return " ".join(value.split())
+        return " ".join(value.split()).lstrip(_LINE_MARKS)
     kept = "".join(" " if sign.isspace() else sign for sign in value if sign.isspace() or not _is_control(sign))
-    return " ".join(kept.split())
+    # an accent at the beginning would sit on the fixed word before
+    start = next((place for place, sign in enumerate(kept) if not (sign in _LINE_MARKS or _is_accent(sign))), len(kept))
+    return " ".join(kept[start:].split())
 
 
 def _is_control(sign: str) -> bool:
     return unicodedata.category(sign) in ("Cc", "Cf", "Cs")
+
+
+def _is_accent(sign: str) -> bool:
+    return unicodedata.category(sign).startswith("M")
+
+
+_LONGEST_NAME = 80  # characters; longer ones are several cells of a sheet in one
+_LINK = re.compile(r"://|\bwww\.|\w\.(?:com|net|org|id|info|xyz|link|site|apk)\b|@", re.IGNORECASE)
+_LIST_NUMBER = re.compile(r"\d+[.)]\s*")
+
+
+def sayable(name: str) -> str:
+    """A name as a text may say it; "" when it is none (no letter, a link or an address, far too long).
+
+    A family without a sayable name is written to as on a shared telephone. A list's number before the name goes.
+    """
+    if len(name) <= _LONGEST_NAME and name.replace(" ", "").isalpha():
+        return name
+    name = tidy(_LIST_NUMBER.sub("", name, count=1) if name[:1].isdigit() else name)
+    if len(name) > _LONGEST_NAME or _LINK.search(name) or not any(map(str.isalpha, name)):
+        return ""
+    return name
 
 
 def join_names(names: Sequence[str]) -> str:

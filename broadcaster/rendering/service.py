@@ -6,22 +6,22 @@ the message. Sending uses the version that was fixed at the campaign's release, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from sqlmodel import Session, col, select
 
-from broadcaster.errors import NotFound
+from broadcaster.errors import BadInput, NotFound
+from broadcaster.office.queries import require
+from broadcaster.office.rules import MAY_EDIT_TEXTS, SYSTEM
+from broadcaster.office.service import audit
 from broadcaster.rendering import source as sources
 from broadcaster.rendering.approval import APPROVED
 from broadcaster.rendering.form import Problem, raise_first
 from broadcaster.rendering.lint import examine
 from broadcaster.rendering.source import ANSWER_PREFIX, Source
 from broadcaster.storage.tables import MessageTemplate, ProviderTemplate, TemplateVersion
-
-#: Who the shipped wordings are by.
-SYSTEM = "sistem"
 
 
 def load_content(session: Session, directory: Path, now: datetime, by: str = SYSTEM) -> list[str]:
@@ -36,9 +36,7 @@ def load_content(session: Session, directory: Path, now: datetime, by: str = SYS
     for key, path in found:
         source = _checked(key, path.read_text(encoding="utf-8"))
         versions = _versions(session, key)
-        if any(version.sha256 == source.sha256() for version in versions):
-            continue
-        if versions and versions[-1].created_by != by:
+        if versions and (versions[-1].created_by != by or versions[-1].sha256 == source.sha256()):
             continue
         _add_version(session, source, now, by)
         loaded.append(key)
@@ -48,23 +46,43 @@ def load_content(session: Session, directory: Path, now: datetime, by: str = SYS
 def save(session: Session, key: str, toml: str, *, by: str, now: datetime) -> int:
     """Make `toml` the newest version of a message or an answer; returns its number. The same wording is no new version.
 
-    Raises `BadInput` for the first problem that would harm a family or break a provider's rule; warnings pass.
+    Raises `BadInput` for the first problem that would harm a family or break a provider's rule (warnings pass), and
+    `NotAllowed` unless `by` is an active account that may edit texts.
     """
-    source = _checked(key, toml)
-    versions = _versions(session, key)
-    if versions and versions[-1].sha256 == source.sha256():
-        return versions[-1].number
-    return _add_version(session, source, now, by).number
+    member = require(session, by, MAY_EDIT_TEXTS)
+    return _save(session, _checked(key, toml), member.username, now, "content.edit", {})
 
 
 def revert(session: Session, key: str, number: int, *, by: str, now: datetime) -> int:
-    """Make the wording of version `number` the newest again, as a new version; returns its number."""
+    """Make the wording of version `number` the newest again, as a new version; returns its number.
+
+    Raises `NotFound`, `NotAllowed` as `save` does, and `BadInput` when the old wording breaks a rule of today.
+    """
+    member = require(session, by, MAY_EDIT_TEXTS)
     template = session.exec(select(MessageTemplate).where(MessageTemplate.key == key)).first()
     version = next((version for version in _versions(session, key) if version.number == number), None)
     if template is None or version is None:
-        raise NotFound(f"Pesan {key} tidak punya versi {number}; lihat `broadcaster content history {key}`.")
-    source = sources.of_content(key, template.purpose, version.content)
-    return save(session, key, sources.to_toml(source), by=by, now=now)
+        raise NotFound(
+            f"Pesan {key} tidak punya versi {number}; lihat `broadcaster content history {key}`.", code="no_version"
+        )
+    toml = sources.to_toml(sources.of_content(key, template.purpose, version.content))
+    return _save(session, _checked(key, toml), member.username, now, "content.revert", {"to": number})
+
+
+def _save(session: Session, source: Source, by: str, now: datetime, action: str, data: Mapping[str, object]) -> int:
+    if source.purpose == "announcement":
+        raise BadInput(
+            f"{source.key} adalah pengumuman; program tidak mengirimnya, jadi ubah berkasnya saja.", code="announcement"
+        )
+    versions = _versions(session, source.key)
+    if versions and versions[-1].sha256 == source.sha256():
+        return versions[-1].number
+    number = _add_version(session, source, now, by).number
+    audit(
+        session, at=now, staff=by, action=action, entity=f"message:{source.key}",
+        data={"version": number, "sha256": source.sha256(), **data},
+    )  # fmt: skip
+    return number
 
 
 def record_provider_template(
@@ -131,7 +149,8 @@ def _versions(session: Session, key: str) -> list[TemplateVersion]:
 
 
 def _add_version(session: Session, source: Source, now: datetime, by: str) -> TemplateVersion:
-    template = session.exec(select(MessageTemplate).where(MessageTemplate.key == source.key)).first()
+    # locked, so that two edits at once get two numbers
+    template = session.exec(select(MessageTemplate).where(MessageTemplate.key == source.key).with_for_update()).first()
     if template is None:
         template = MessageTemplate(key=source.key, title=source.title, purpose=source.purpose, category=source.category)
     template.title, template.purpose, template.category = source.title, source.purpose, source.category

@@ -18,7 +18,7 @@ from broadcaster.domain.people import birthday, display_name, first_name
 from broadcaster.errors import NotFound
 from broadcaster.office.queries import facts
 from broadcaster.rendering.catalogue import Catalogue, variables
-from broadcaster.rendering.rules import join_names, tidy
+from broadcaster.rendering.rules import join_names, sayable, tidy
 from broadcaster.storage.database import plain
 from broadcaster.storage.rows import Rows, gather
 from broadcaster.storage.sealed import Sealer
@@ -82,6 +82,38 @@ def values_of(session: Session, sealer: Sealer, families: Sequence[Family], toda
     return [
         _values(catalogue, family, homes.get(family.household_id), people, office, visits, today) for family in families
     ]
+
+
+@dataclass(frozen=True)
+class Imagined:
+    """A family that is in no register, for samples. `children`: name as a register writes it, birth, occasion."""
+
+    village: str  # as a text says it, "Desa Malakoni"
+    capacity_place: str
+    parent: str
+    children: tuple[tuple[str, date, str], ...]
+    shared: bool = False
+
+
+def values_of_imagined(session: Session, family: Imagined, today: date) -> Values:
+    """What a text to this family would be filled with, by the same rules and with what the office said.
+
+    An imagined village is visited as the catalogue's examples say.
+    """
+    catalogue = variables()
+    household, telephone, village_code = 0, b"sample", ""
+    numbered = list(enumerate(family.children))
+    people = _People(
+        parents={household: [(0, _parent_name(family.parent))]},
+        children={number: _Young(_child_name(name), birth) for number, (name, birth, _) in numbered},
+        owners={},
+        shared={telephone} if family.shared else set(),
+    )
+    home = _Home((household,), family.village, family.capacity_place, village_code)
+    written_to = Family(household, tuple((number, occasion) for number, (_, _, occasion) in numbered), telephone)
+    office = {family.capacity_place: _of_office(catalogue, facts(session), family.capacity_place)}
+    visit = {name: variable.example for name, variable in catalogue.items() if variable.source == "visit"}
+    return _values(catalogue, written_to, home, people, office, {village_code: visit}, today)
 
 
 def family_of(session: Session, household_id: int, occasion: str = "") -> Family:
@@ -177,7 +209,7 @@ class _People:
             sorted(households),
         )
         for guardian_id, household_id, sealed in sorted(guardians):
-            parents[household_id].append((guardian_id, display_name(sealer.open("name", sealed))))
+            parents[household_id].append((guardian_id, _parent_name(sealer.open("name", sealed))))
         young = _rows(
             session,
             "SELECT c.id, c.sealed_name, c.birth_date FROM w JOIN child c ON c.id = w.asked WHERE c.excluded = ''",
@@ -185,7 +217,7 @@ class _People:
             sorted({child_id for family in families for child_id, _ in family.children}),
         )
         children = {
-            child_id: _Young(first_name(sealer.open("name", sealed)), _day(birth)) for child_id, sealed, birth in young
+            child_id: _Young(_child_name(sealer.open("name", sealed)), _day(birth)) for child_id, sealed, birth in young
         }
         owners: dict[bytes, set[int]] = defaultdict(set)
         shared: set[bytes] = set()
@@ -209,6 +241,14 @@ class _People:
         owners = self.owners.get(family.address_blind, set())
         named = [name for guardian_id, name in known if guardian_id in owners] or [name for _, name in known]
         return next((name for name in named if name), "")
+
+
+def _parent_name(raw: str) -> str:
+    return sayable(display_name(raw))
+
+
+def _child_name(raw: str) -> str:
+    return sayable(first_name(raw))
 
 
 def _day(stored: date | str) -> date:
@@ -236,13 +276,14 @@ def _values(
         lines.sort(key=lambda line: line[0].birth)
     parent = "" if shared else people.parent(family, home)
     names = [] if shared else [child.name for child, _ in lines if child.name]
+    named = len(names) == len(lines)
     values["ortu"] = tidy(f"Bapak/Ibu {parent}") if parent else catalogue["ortu"].fallback
     if lines:
         # a child without a name in the register is spoken of as on a shared telephone
-        values["anak"] = tidy(join_names(names)) if len(names) == len(lines) else catalogue["anak"].fallback
+        values["anak"] = tidy(join_names(names)) if named else catalogue["anak"].fallback
     values["desa"] = tidy(home.village) if home else catalogue["desa"].fallback
     values["tanggal"] = _birthday_spoken_of(lines, today)
-    values["latar"] = _backgrounds(lines, catalogue["latar"].fallback, named=bool(names))
+    values["latar"] = tidy(_backgrounds(lines, catalogue["latar"].fallback, named=named))
     if home and visits:
         values.update(visits.get(home.village_code, {}))
     return values

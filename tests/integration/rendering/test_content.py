@@ -74,6 +74,7 @@ def test_a_changed_text_is_a_new_version_and_the_old_one_stays_as_it_was(
 
 def test_what_staff_wrote_is_not_replaced_by_a_newer_shipped_text(db: Database, now: datetime, folder: Path) -> None:
     with db.write() as session:
+        make.staff(session, "sari", "operator")
         service.load_content(session, folder, now)
         toml = to_toml(source_of(session, "ambil-kartu-1")).replace("Tempatnya jauh?", "Jauh, Bapak/Ibu?")
         assert service.save(session, "ambil-kartu-1", toml, by="sari", now=now) == 2
@@ -88,8 +89,20 @@ def test_what_staff_wrote_is_not_replaced_by_a_newer_shipped_text(db: Database, 
     assert [(line.number, line.created_by) for line in lines] == [(3, "sari"), (2, "sari"), (1, "sistem")]
 
 
+def test_a_shipped_wording_that_comes_back_is_the_newest_again(db: Database, now: datetime, folder: Path) -> None:
+    with db.write() as session:
+        service.load_content(session, folder, now)
+    for old, new in (("Tempatnya jauh?", "Jauh dari rumah?"), ("Jauh dari rumah?", "Tempatnya jauh?")):
+        _edit(folder, "ambil-kartu-1", old, new)
+        with db.write() as session:
+            assert service.load_content(session, folder, now) == ["ambil-kartu-1"]
+            assert new in latest(session, "ambil-kartu-1").texts["telegram"]
+
+
 def test_a_text_that_breaks_a_rule_is_refused_and_nothing_is_kept(db: Database, now: datetime, folder: Path) -> None:
     toml = _edit(folder, "ambil-kartu-1", "Mohon membawa", "Wajib membawa")
+    with db.write() as session:
+        make.staff(session, "sari", "operator")
     with db.write() as session, pytest.raises(BadInput, match="ambil-kartu-1, baris"):
         service.save(session, "ambil-kartu-1", toml, by="sari", now=now)
     with db.read() as session:
@@ -98,6 +111,7 @@ def test_a_text_that_breaks_a_rule_is_refused_and_nothing_is_kept(db: Database, 
 
 def test_a_new_title_and_category_count_from_the_new_version_on(db: Database, now: datetime, folder: Path) -> None:
     with db.write() as session:
+        make.staff(session, "sari", "operator")
         service.load_content(session, folder, now)
         old = latest(session, "ambil-kartu-1")
         toml = to_toml(source_of(session, "ambil-kartu-1")).replace('"utility"', '"marketing"')
@@ -141,6 +155,7 @@ def test_a_template_request_carries_what_the_provider_asks_for(db: Database, now
 
 def test_an_unknown_message_names_the_nearest(db: Database, now: datetime) -> None:
     with db.write() as session:
+        make.staff(session, "sari", "operator")
         service.load_content(session, content_dir(), now)
         with pytest.raises(NotFound, match='maksudnya "ambil-kartu-1"'):
             latest(session, "ambil-kartu-11")
