@@ -36,5 +36,3 @@ def check(folder: Annotated[Path | None, typer.Argument()] = None, as_json: Json
         console.print("Semua pesan baik." if not findings else f"{len(findings)} temuan.")
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
-
-

@@ -67,8 +67,8 @@ def _show(found: Preview) -> None:
         console.print(shown.text, markup=False)
         if shown.buttons:
             console.print(" ".join(f"[{button.title}]" for button in shown.buttons), markup=False)
-        for note in (*(change.message for change in shown.changes), *shown.warnings):
-            console.print(f"  - {note}", markup=False)
+        for note in (*shown.changes, *shown.warnings):
+            console.print(f"  - {note.message}", markup=False)
     if found.without_text:
         console.print(f"\nTanpa teks untuk: {', '.join(found.without_text)}.")
 

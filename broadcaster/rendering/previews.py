@@ -13,11 +13,13 @@ from broadcaster.channels.protocol import Button
 from broadcaster.domain.message import ChannelKind
 from broadcaster.office.queries import prices
 from broadcaster.rendering.catalogue import cannot_fill, examples, variables
-from broadcaster.rendering.queries import Rendered, Version, latest, render
+from broadcaster.rendering.queries import Rendered, Version, latest, render, templates
 from broadcaster.rendering.rules import Encoding, fill, placeholders, segments, tidy
-from broadcaster.rendering.samples import sample_of, sample_values
+from broadcaster.rendering.samples import SAMPLES, Sample, sample_of, sample_values
 from broadcaster.rendering.values import Values
 
+#: The code of the warning about an empty office fact.
+EMPTY = "missing_value"
 WITH_BUTTONS = (ChannelKind.TELEGRAM, ChannelKind.WHATSAPP)
 #: WhatsApp shows so many quick replies under a text; more are behind one button that lists them.
 BUTTONS_SHOWN = 3
@@ -28,8 +30,8 @@ _NAMES = ("ortu", "anak")
 
 
 @dataclass(frozen=True)
-class Change:
-    """What a channel drops or changes. `code` for programs, `message` for staff."""
+class Note:
+    """One thing to know about a text. `code` for programs, `message` for staff."""
 
     code: str
     message: str
@@ -59,8 +61,8 @@ class Shown:
     cost_idr: int
     content_variables: Mapping[str, str]  # WhatsApp: what the approved template is filled with
     reached: bool | None
-    changes: tuple[Change, ...]
-    warnings: tuple[str, ...]
+    changes: tuple[Note, ...]  # what the channel drops or changes
+    warnings: tuple[Note, ...]  # what makes it dear, or holds it back
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,10 @@ class Preview:
     key: str
     version: int
     title: str
+    notes: str
     purpose: str
     category: str
+    variant_of: str
     approval: str  # WhatsApp: "" = never asked
     household: int | None
     sample: str | None
@@ -80,11 +84,56 @@ class Preview:
     without_text: tuple[ChannelKind, ...]
 
 
+@dataclass(frozen=True)
+class Overview:
+    """One message among others. Parts and rupiah of its SMS over all samples, (0, 0) without an SMS."""
+
+    key: str
+    title: str
+    notes: str
+    purpose: str
+    category: str
+    approval: str
+    variant_of: str
+    sms_parts: tuple[int, int]
+    sms_cost_idr: tuple[int, int]
+
+
+def overview(session: Session, purposes: Iterable[str], today: date) -> list[Overview]:
+    """Every message of these purposes in its newest wording, by key."""
+    lines = []
+    for version in templates(session, purposes):
+        sms = [
+            shown
+            for sample in SAMPLES
+            for shown in _for_sample(session, version, sample, today).channels
+            if shown.channel is ChannelKind.SMS
+        ]
+        parts, costs = [shown.segments for shown in sms] or [0], [shown.cost_idr for shown in sms] or [0]
+        lines.append(
+            Overview(
+                key=version.key,
+                title=version.title,
+                notes=version.notes,
+                purpose=version.purpose,
+                category=version.category,
+                approval=version.approval,
+                variant_of=version.variant_of,
+                sms_parts=(min(parts), max(parts)),
+                sms_cost_idr=(min(costs), max(costs)),
+            )
+        )
+    return lines
+
+
 def sample_preview(session: Session, key: str, sample: str, today: date) -> Preview:
     """A message or an answer as a family of `samples.SAMPLES` would get it. Raises `NotFound`."""
-    version, whom = latest(session, key), sample_of(sample)
-    values = sample_values(session, whom, version.occasions[0] if version.occasions else "", today)
-    return previewed(session, version, dict.fromkeys(ChannelKind, To(values, shared=whom.shared)), sample=whom.key)
+    return _for_sample(session, latest(session, key), sample_of(sample), today)
+
+
+def _for_sample(session: Session, version: Version, sample: Sample, today: date) -> Preview:
+    values = sample_values(session, sample, version.occasions[0] if version.occasions else "", today)
+    return previewed(session, version, dict.fromkeys(ChannelKind, To(values, shared=sample.shared)), sample=sample.key)
 
 
 def previewed(
@@ -102,8 +151,10 @@ def previewed(
         key=version.key,
         version=version.number,
         title=version.title,
+        notes=version.notes,
         purpose=version.purpose,
         category=version.category,
+        variant_of=version.variant_of,
         approval=version.approval,
         household=household,
         sample=sample,
@@ -137,8 +188,8 @@ def shown(version: Version, channel: ChannelKind, to: To, price_idr: int) -> Sho
         reached=to.reached,
         changes=tuple(_changes(version, rendered, to)),
         warnings=(
-            *rendered.warnings,
-            *(str(cannot_fill(name, to.values)) for name in empty),
+            *(Note("length", sentence) for sentence in rendered.warnings),
+            *(Note(EMPTY, str(cannot_fill(name, to.values))) for name in empty),
             *_unready(version, channel, price_idr),
         ),
     )
@@ -149,32 +200,34 @@ def _channels_of(version: Version) -> Iterable[ChannelKind]:
     return WITH_BUTTONS if version.purpose == "answer" else ChannelKind
 
 
-def _unready(version: Version, channel: ChannelKind, price_idr: int) -> Iterable[str]:
+def _unready(version: Version, channel: ChannelKind, price_idr: int) -> Iterable[Note]:
     if channel is ChannelKind.WHATSAPP and version.purpose != "answer" and version.approval != "approved":
-        yield "Templat WhatsApp versi ini belum disetujui Meta, jadi belum dapat dikirim."
+        yield Note(
+            "template_not_approved", "Templat WhatsApp versi ini belum disetujui Meta, jadi belum dapat dikirim."
+        )
     if channel in _PAID and not price_idr:
-        yield f'Harganya belum diisi; isi dengan `broadcaster office set harga.{channel} "..."`.'
+        yield Note("no_price", f"Harganya belum diisi; isi dengan `broadcaster office set harga.{channel} ...`.")
 
 
-def _changes(version: Version, rendered: Rendered, to: To) -> Iterable[Change]:
+def _changes(version: Version, rendered: Rendered, to: To) -> Iterable[Note]:
     channel, text = rendered.channel, version.texts[rendered.channel]
     used = placeholders(text)
     if version.buttons and channel not in WITH_BUTTONS:
         titles = ", ".join(f'"{button.title}"' for button in version.buttons)
-        yield Change("buttons_dropped", f"Tanpa tombol: {titles} hanya ada di Telegram dan WhatsApp.")
+        yield Note("buttons_dropped", f"Tanpa tombol: {titles} hanya ada di Telegram dan WhatsApp.")
     if channel is ChannelKind.WHATSAPP and len(version.buttons) > BUTTONS_SHOWN:
-        yield Change("buttons_folded", f"WhatsApp hanya memperlihatkan {BUTTONS_SHOWN - 1} tombol dan sebuah daftar.")
+        yield Note("buttons_folded", f"WhatsApp hanya memperlihatkan {BUTTONS_SHOWN - 1} tombol dan sebuah daftar.")
     if channel is ChannelKind.SMS and (replaced := _replaced(text, rendered.text, to.values)):
-        yield Change("signs_replaced", f"Tanda {' '.join(replaced)} diganti tanda biasa supaya SMS tetap murah.")
+        yield Note("signs_replaced", f"Tanda {' '.join(replaced)} diganti tanda biasa supaya SMS tetap murah.")
     if to.shared and any(name in used for name in _NAMES):
-        yield Change("names_neutral", "Nomor ini dipakai beberapa keluarga, jadi tidak ada nama yang disebut.")
+        yield Note("names_neutral", "Nomor ini dipakai beberapa keluarga, jadi tidak ada nama yang disebut.")
     elif "anak" in used and to.values.get("anak") == variables()["anak"].fallback:
-        yield Change("name_unknown", "Nama seorang anak tidak dapat dipakai, jadi tidak ada nama anak yang disebut.")
+        yield Note("name_unknown", "Nama seorang anak tidak dapat dipakai, jadi tidak ada nama anak yang disebut.")
     if marked := _FORMATTED.search(text):
         if channel is ChannelKind.WHATSAPP:
-            yield Change("formatted", f"WhatsApp mengubah bentuk huruf pada {marked.group()}.")
+            yield Note("formatted", f"WhatsApp mengubah bentuk huruf pada {marked.group()}.")
         else:
-            yield Change("formatting_literal", f"Tanda pada {marked.group()} tampil apa adanya.")
+            yield Note("formatting_literal", f"Tanda pada {marked.group()} tampil apa adanya.")
 
 
 def _replaced(text: str, sent: str, values: Values) -> list[str]:

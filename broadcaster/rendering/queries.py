@@ -51,6 +51,8 @@ class Version:
     occasions: tuple[str, ...] = ()
     approval: str = ""
     standing: Standing = field(default_factory=Standing)
+    notes: str = ""
+    variant_of: str = ""
 
 
 class Rendered(NamedTuple):
@@ -228,6 +230,8 @@ def _version(row: TemplateVersion, template: MessageTemplate, provider: Provider
         occasions=source.occasions,
         approval=provider.approval if provider is not None else "",
         standing=standing,
+        notes=source.notes,
+        variant_of=source.variant_of,
     )
 
 

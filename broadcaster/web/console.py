@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from broadcaster.app import App
 from broadcaster.errors import BadSignature, NotAllowed, NotFound, Refused
 from broadcaster.web import hooks, words
-from broadcaster.web.pages import campaigns, home, inbox, results, session
+from broadcaster.web.pages import campaigns, home, inbox, results, session, wordings
 from broadcaster.web.pages.session import sign_in_address
 from broadcaster.web.render import STATIC_DIR, problem
 from broadcaster.web.security import HOOKS, STATIC, Guard, SignInNeeded, gate, protect
@@ -34,7 +34,15 @@ def create_app(app: App) -> FastAPI:
         dependencies=[Depends(gate)],
     )
     web.state.broadcaster = app
-    for router in (hooks.router, session.router, home.router, campaigns.router, inbox.router, results.router):
+    for router in (
+        hooks.router,
+        session.router,
+        home.router,
+        campaigns.router,
+        inbox.router,
+        wordings.router,
+        results.router,
+    ):
         web.include_router(router)
     web.mount(STATIC.rstrip("/"), StaticFiles(directory=STATIC_DIR))
     web.add_middleware(GZipMiddleware, minimum_size=1000)  # villages are on 2G

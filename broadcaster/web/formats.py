@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 from babel.numbers import format_decimal
+from markupsafe import Markup, escape
 
 LOCALE = "id_ID"
 NOTHING = "–"  # shown where there is no value yet; templates give it a spoken text
@@ -74,6 +76,19 @@ def hour(value: datetime | None, zone: ZoneInfo) -> str:
 def moment(value: datetime | None, zone: ZoneInfo) -> str:
     """`5 Oktober 2026 pukul 08.00 WIB`."""
     return NOTHING if value is None else f"{day(value.astimezone(zone).date())} pukul {hour(value, zone)}"
+
+
+#: WhatsApp's own signs around words, and the element that looks like what it makes of them.
+_WHATSAPP_MARKS = (("*", "strong"), ("_", "em"), ("~", "s"))
+
+
+def on_whatsapp(text: str) -> Markup:
+    """A text as WhatsApp shows it: `*words*` bold, `_words_` slanted, `~words~` struck through; all else as it is."""
+    shown = str(escape(text))
+    for sign, element in _WHATSAPP_MARKS:
+        mark = re.escape(sign)
+        shown = re.sub(rf"(?<!\w){mark}(?=\S)([^\n{mark}]+?)(?<=\S){mark}(?!\w)", rf"<{element}>\1</{element}>", shown)
+    return Markup(shown)  # noqa: S704 - escaped above; only these elements were added
 
 
 def _signed(text: str) -> str:

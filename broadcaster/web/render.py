@@ -19,7 +19,13 @@ _HERE = Path(__file__).resolve().parent
 STATIC_DIR = _HERE / "static"
 
 #: name in the address -> the word in the menu
-MENU = (("/beranda", "Beranda"), ("/kampanye", "Kampanye"), ("/kotak-masuk", "Kotak masuk"), ("/hasil", "Hasil"))
+MENU = (
+    ("/beranda", "Beranda"),
+    ("/kampanye", "Kampanye"),
+    ("/kotak-masuk", "Kotak masuk"),
+    ("/pesan", "Pesan"),
+    ("/hasil", "Hasil"),
+)
 
 
 def _environment() -> Environment:
@@ -36,6 +42,7 @@ def _environment() -> Environment:
         day=formats.day,
         weekday=formats.weekday,
         path=lambda text: quote(text, safe=""),
+        on_whatsapp=formats.on_whatsapp,
     )
     environment.globals.update(
         between=formats.between,

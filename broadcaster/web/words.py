@@ -85,6 +85,37 @@ MODE: dict[str, str] = {
     Mode.TRIAL: "Uji coba. Hanya petugas dan penerima uji yang dapat dikirimi pesan.",
 }
 
+#: How far a WhatsApp template is at Meta; "" was never sent there.
+APPROVAL: dict[str, Word] = {
+    "": Word("Belum diajukan", "planned", "WhatsApp belum mengirimnya; ajukan dahulu ke Meta."),
+    "unsubmitted": Word("Belum diajukan", "planned", "WhatsApp belum mengirimnya; ajukan dahulu ke Meta."),
+    "received": Word("Menunggu Meta", "expired", "Sudah diajukan. Meta sedang memeriksanya."),
+    "pending": Word("Menunggu Meta", "expired", "Sudah diajukan. Meta sedang memeriksanya."),
+    "approved": Word("Disetujui Meta", "delivered", "WhatsApp boleh mengirimnya."),
+    "rejected": Word("Ditolak Meta", "failed", "Perbaiki teksnya, lalu ajukan lagi."),
+    "paused": Word("Dijeda Meta", "paused", "Banyak penerima mengeluh. Pakai teks lain."),
+    "disabled": Word("Dimatikan Meta", "suppressed", "Tidak dapat dipakai lagi. Pakai teks lain."),
+}
+
+CATEGORY: dict[str, str] = {"utility": "Pemberitahuan (utility)", "marketing": "Ajakan (marketing)"}
+
+#: What a message is for, apart from campaigns.
+PURPOSE: dict[str, str] = {
+    "thanks": "sesudah kartu diambil",
+    "correction": "ralat, bila ada teks yang salah terkirim",
+}
+
+#: Why a family is written to.
+OCCASION: dict[str, str] = {
+    "newborn": "bayi baru lahir",
+    "no_card_under_5": "di bawah 5 tahun, belum punya kartu",
+    "turning_five": "menjelang umur 5 tahun",
+    "expired_at_five": "sudah 5 tahun, kartunya habis masa berlaku",
+    "no_card_5_to_16": "5 sampai 16 tahun, belum punya kartu",
+    "printed_uncollected": "kartu sudah dicetak, belum diambil",
+    "turning_seventeen": "menjelang umur 17 tahun",
+}
+
 VERDICT: dict[str, Word] = {
     "success": Word("Terbukti menambah", "delivered", "Kartu yang diambil bertambah karena pesan ini."),
     "harm": Word("Justru berkurang", "failed", "Kartu yang diambil berkurang. Periksa sebelum mengirim lagi."),

@@ -14,6 +14,7 @@ pytest.importorskip("playwright.sync_api", reason="PAGES NOT TESTED IN A BROWSER
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from broadcaster.app import App
+from broadcaster.rendering.previews import sample_preview
 from broadcaster.storage.database import Database
 from tests.browser.accessibility import problems
 from tests.integration.web import seed
@@ -42,6 +43,14 @@ PAGES = (
     "/kotak-masuk?keadaan=selesai",
     "/kotak-masuk/1",
     "/kotak-masuk/1?pakai=where_when",
+    "/pesan",
+    "/pesan/ambil-kartu-1",
+    "/pesan/ambil-kartu-1?contoh=tiga-anak",
+    "/pesan/menjelang-lima-1?contoh=nama-panjang",
+    "/pesan/belum-punya-kartu-1?contoh=nomor-bersama",
+    "/pesan/habis-masa-berlaku-1?contoh=enggano",
+    "/pesan/ambil-kartu-2?keluarga=1",
+    "/pesan/answer%3Asuspicion_of_scam",
     "/hasil",
     f"/hasil/{seed.MEASURED}",
     f"/hasil/{seed.CAMPAIGN}",
@@ -218,6 +227,24 @@ def test_the_way_from_the_list_to_one_message_and_back_is_a_tap_each(on_phone: W
     with page.expect_navigation():
         page.evaluate("history.back()")
     assert page.get_by_role("heading", name="Masuk").is_visible()  # nothing of it was kept
+
+
+def test_a_message_is_seen_as_the_family_sees_it(on_phone: Watched, app: App) -> None:
+    on_phone.sign_in()
+    page = on_phone.page
+    page.get_by_role("navigation", name="Menu utama").get_by_role("link", name="Pesan").click()
+    page.get_by_role("link", name="KIA sudah jadi, silakan diambil").click()
+    page.get_by_role("link", name="Tiga anak").click()
+    with app.db.read() as session:
+        found = sample_preview(session, "ambil-kartu-1", "tiga-anak", app.today())
+    bubbles = page.locator(".bubble__text")
+    for shown, number in zip(found.channels, (1, 0, 2), strict=False):  # WhatsApp is the first phone
+        assert bubbles.nth(number).inner_text() == shown.text
+        assert bubbles.nth(number).evaluate("e => e.scrollWidth <= e.clientWidth")
+    page.get_by_label("Keluarga di data, menurut nomornya").fill("1")
+    page.get_by_role("button", name="Tampilkan").click()
+    assert "Bapak/Ibu Siti Aminah" in bubbles.first.inner_text()
+    assert on_phone.complaints == []
 
 
 def test_a_result_is_printed_on_few_pages_without_the_menu(chromium: Browser, base: str) -> None:

@@ -46,7 +46,7 @@ def test_a_preview_has_a_document_for_programs(ask: Any, capsys: pytest.CaptureF
     assert whatsapp["content_variables"]["2"] == "Bapak/Ibu Sri Wahyuni"
     assert (sms["encoding"], sms["segments"], sms["cost_idr"]) == ("gsm7", 1, 350)
     assert sms["changes"][0]["code"] == "buttons_dropped"
-    assert any("office set tempat_ambil" in warning for warning in sms["warnings"])
+    assert any("office set tempat_ambil" in warning["message"] for warning in sms["warnings"])
     assert ask("preview", KEY, "--household", "7", status=1)["error"]["code"] == "no_household"
 
 

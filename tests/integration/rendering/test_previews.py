@@ -58,7 +58,7 @@ def test_an_sms_costs_by_the_part_and_a_chat_by_the_message(office: Database, to
     assert (sms.segments, sms.units, sms.encoding, sms.price_idr, sms.cost_idr) == (2, 161, "gsm7", 350, 700)
     assert (whatsapp.segments, whatsapp.encoding, whatsapp.cost_idr) == (1, None, 700)
     assert (telegram.segments, telegram.cost_idr) == (1, 0)
-    assert "dihitung 2 SMS" in sms.warnings[0]
+    assert "dihitung 2 SMS" in sms.warnings[0].message
     assert one.channels[0].channel is ChannelKind.TELEGRAM
     assert one.without_text == ()
 
@@ -67,7 +67,7 @@ def test_an_odd_sign_makes_an_sms_dear_and_is_named(office: Database) -> None:
     with office.read() as session:
         sms = _on(_of(session, {"sms": "Kartu 李 " + "a" * 70}), "sms")
     assert (sms.encoding, sms.units, sms.segments) == ("ucs2", 78, 2)
-    assert "李" in sms.warnings[0]
+    assert "李" in sms.warnings[0].message
 
 
 def test_what_a_channel_drops_or_changes_is_said(office: Database) -> None:
@@ -99,17 +99,17 @@ def test_an_empty_fact_is_shown_as_its_example_and_holds_the_text_back(
         sms = _on(sample_preview(session, KEY, "satu-anak", today), "sms")
         island = _on(sample_preview(session, KEY, "enggano", today), "sms")
     assert variables()["tempat"].example in sms.text
-    assert any("office set tempat_ambil" in warning for warning in sms.warnings)
-    assert any("harga.sms" in warning for warning in sms.warnings)
+    assert any("office set tempat_ambil" in warning.message for warning in sms.warnings)
+    assert any("harga.sms" in warning.message for warning in sms.warnings)
     assert "kantor Camat Enggano" in island.text
-    assert not any("tempat_ambil" in warning for warning in island.warnings)
+    assert not any("tempat_ambil" in warning.message for warning in island.warnings)
 
 
 def test_a_template_that_meta_has_not_approved_is_said_to_wait(office: Database, today: date) -> None:
     with office.read() as session:
         found = sample_preview(session, KEY, "satu-anak", today)
         answer = sample_preview(session, "answer:where_when", "satu-anak", today)
-    assert "belum disetujui Meta" in _on(found, "whatsapp").warnings[0]
+    assert [warning.code for warning in _on(found, "whatsapp").warnings] == ["template_not_approved"]
     assert _on(answer, "whatsapp").warnings == ()
     assert [shown.channel for shown in answer.channels] == ["telegram", "whatsapp"]
     assert answer.without_text == ()

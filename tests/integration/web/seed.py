@@ -15,10 +15,12 @@ from broadcaster.domain.message import ChannelKind, Status
 from broadcaster.office import service as office
 from broadcaster.office.queries import token_hash
 from broadcaster.office.rules import SYSTEM
+from broadcaster.rendering.service import load_content
 from broadcaster.settings import Mode, Settings
+from broadcaster.shipped import content_dir
 from broadcaster.storage.database import Database
 from broadcaster.storage.sealed import Sealer
-from broadcaster.storage.tables import Campaign, Conversation, Enrolment, Outcome, Reply, StaffSession
+from broadcaster.storage.tables import Campaign, Conversation, Enrolment, Outcome, Price, Reply, StaffSession
 from tests import make
 from tests.integration.web.serving import PASSWORD
 
@@ -167,6 +169,9 @@ def everything(db: Database, now: datetime) -> None:
     account(db, now)
     with db.write() as session:
         make.facts(session, lama_selesai="")
+        load_content(session, content_dir(), now)
+        for channel, idr in (("whatsapp", 700), ("sms", 350)):
+            session.add(Price(channel=channel, idr=idr))
         running(session, db.sealer)
         measured(session, db.sealer)
         open_conversation(session, db.sealer, now)

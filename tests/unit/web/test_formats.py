@@ -57,3 +57,18 @@ def test_days_and_hours_are_those_of_the_office() -> None:
     assert formats.hour(late, ZoneInfo("Asia/Jayapura")) == "02.05 WIT"
     assert formats.weekday(date(2026, 10, 5)) == "Senin, 5 Oktober 2026"
     assert formats.day(None) == "–"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("*Salam* dari kantor", "<strong>Salam</strong> dari kantor"),
+        ("_pelan_ ~coret~ *dua kata*", "<em>pelan</em> <s>coret</s> <strong>dua kata</strong>"),
+        ("2*3*4 dan a_b_c", "2*3*4 dan a_b_c"),
+        ("* bukan * dan *tidak\nselesai*", "* bukan * dan *tidak\nselesai*"),
+        ("<b>*x*</b> & 'y'", "&lt;b&gt;<strong>x</strong>&lt;/b&gt; &amp; &#39;y&#39;"),
+        ("biasa saja", "biasa saja"),
+    ],
+)
+def test_whatsapps_own_signs_look_as_on_a_phone_and_nothing_else_becomes_markup(text: str, shown: str) -> None:
+    assert formats.on_whatsapp(text) == shown
