@@ -28,7 +28,8 @@ from broadcaster.domain.message import ChannelKind, Status
 from broadcaster.outbox.record import CodeClass
 from broadcaster.outbox.service import NewMessage, enqueue, thaw
 from broadcaster.rendering.previews import Shown
-from broadcaster.rendering.queries import Version, latest, template_request, templates
+from broadcaster.rendering.provider import template_request
+from broadcaster.rendering.queries import Version, latest, templates
 from broadcaster.rendering.service import load_content, record_provider_template
 from broadcaster.settings import Mode, Settings
 from broadcaster.shipped import content_dir
@@ -182,6 +183,8 @@ def _office(session: Session, db: Database, versions: Sequence[Version], number:
     for channel in ChannelKind:
         make.sender(session, channel, pace=2000, daily_tier=10**6)
     homes = [make.village(session, **village) for village in VILLAGES]
+    for home in homes:
+        make.visit(session, home)
     turns = [(version, occasion) for version in versions for occasion in version.occasions]
     chance = Random(number)
     made = []

@@ -133,7 +133,7 @@ def test_every_message_can_be_looked_at_for_every_sample(office: Database, today
 
 def test_samples_speak_of_the_age_the_message_is_about(office: Database, today: date) -> None:
     with office.read() as session:
-        soon = _on(sample_preview(session, "menjelang-lima-1", "tiga-anak", today), "sms").text
+        soon = _on(sample_preview(session, "menjelang-lima-1", "tiga-anak", today), "telegram").text
         over = _on(sample_preview(session, "habis-masa-berlaku-1", "satu-anak", today), "telegram").text
     assert "Siti, Budi dan M. Arif" in soon
     assert "10 November 2026" in soon
