@@ -14,6 +14,7 @@ from broadcaster.domain.message import ChannelKind
 from broadcaster.office.queries import prices
 from broadcaster.rendering.catalogue import cannot_fill, examples, variables
 from broadcaster.rendering.queries import Rendered, Version, latest, render, templates
+from broadcaster.rendering.readability import reading_ease
 from broadcaster.rendering.rules import Encoding, fill, placeholders, segments, tidy
 from broadcaster.rendering.samples import SAMPLES, Sample, sample_of, sample_values
 from broadcaster.rendering.values import Values
@@ -54,6 +55,7 @@ class Shown:
     text: str
     buttons: tuple[Button, ...]
     characters: int
+    reading_ease: float  # 0 to 100, higher is easier
     segments: int
     encoding: Encoding | None
     units: int | None
@@ -86,7 +88,10 @@ class Preview:
 
 @dataclass(frozen=True)
 class Overview:
-    """One message among others. Parts and rupiah of its SMS over all samples, (0, 0) without an SMS."""
+    """One message among others. Parts and rupiah of its SMS over all samples, (0, 0) without an SMS.
+
+    `reading_ease`: of its hardest text, the SMS left out, whose abbreviations are not sentences.
+    """
 
     key: str
     title: str
@@ -95,6 +100,7 @@ class Overview:
     category: str
     approval: str
     variant_of: str
+    reading_ease: float
     sms_parts: tuple[int, int]
     sms_cost_idr: tuple[int, int]
 
@@ -103,12 +109,9 @@ def overview(session: Session, purposes: Iterable[str], today: date) -> list[Ove
     """Every message of these purposes in its newest wording, by key."""
     lines = []
     for version in templates(session, purposes):
-        sms = [
-            shown
-            for sample in SAMPLES
-            for shown in _for_sample(session, version, sample, today).channels
-            if shown.channel is ChannelKind.SMS
-        ]
+        texts = [shown for sample in SAMPLES for shown in _for_sample(session, version, sample, today).channels]
+        sms = [shown for shown in texts if shown.channel is ChannelKind.SMS]
+        prose = [shown for shown in texts if shown.channel is not ChannelKind.SMS] or sms
         parts, costs = [shown.segments for shown in sms] or [0], [shown.cost_idr for shown in sms] or [0]
         lines.append(
             Overview(
@@ -119,6 +122,7 @@ def overview(session: Session, purposes: Iterable[str], today: date) -> list[Ove
                 category=version.category,
                 approval=version.approval,
                 variant_of=version.variant_of,
+                reading_ease=min(shown.reading_ease for shown in prose),
                 sms_parts=(min(parts), max(parts)),
                 sms_cost_idr=(min(costs), max(costs)),
             )
@@ -179,6 +183,7 @@ def shown(version: Version, channel: ChannelKind, to: To, price_idr: int) -> Sho
         text=rendered.text,
         buttons=rendered.buttons,
         characters=len(rendered.text),
+        reading_ease=reading_ease(rendered.text),
         segments=parts,
         encoding=count.encoding if count else None,
         units=count.units if count else None,

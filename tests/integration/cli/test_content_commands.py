@@ -43,6 +43,7 @@ def test_a_preview_has_a_document_for_programs(ask: Any, capsys: pytest.CaptureF
     assert [shown["channel"] for shown in found["channels"]] == ["telegram", "whatsapp", "sms", "village_list"]
     telegram, whatsapp, sms, _ = found["channels"]
     assert telegram["buttons"][0] == {"title": "Sudah diambil", "intent": "already_collected"}
+    assert 0 < telegram["reading_ease"] <= 100
     assert whatsapp["content_variables"]["2"] == "Bapak/Ibu Sri Wahyuni"
     assert (sms["encoding"], sms["segments"], sms["cost_idr"]) == ("gsm7", 1, 350)
     assert sms["changes"][0]["code"] == "buttons_dropped"

@@ -13,7 +13,7 @@ import pytest
 from broadcaster.app import App
 from broadcaster.office.service import set_fact, set_price
 from broadcaster.rendering import comparing
-from broadcaster.rendering.previews import sample_preview
+from broadcaster.rendering.previews import overview, sample_preview
 from broadcaster.rendering.queries import latest, source_of, templates
 from broadcaster.rendering.samples import SAMPLES
 from broadcaster.rendering.service import load_content, record_provider_template, save
@@ -58,10 +58,11 @@ def test_the_list_has_every_message_with_its_state_and_cost(app: App, client: Cl
         record_provider_template(session, version.id, "twilio", "HX1", "approved", "UTILITY", now)
         record_provider_template(session, latest(session, "ambil-kartu-2").id, "twilio", "HX2", "new_word", "X", now)
         titles = [version.title for version in templates(session, (*MESSAGE_PURPOSES, "answer"))]
+        ease = overview(session, ("campaign",), app.today())[0].reading_ease
     page = client.get("/pesan").text
     words = _words(page)
     assert all(title in words for title in titles)
-    assert f"{KEY} Disetujui Meta Pemberitahuan (utility) 1–2 Rp350–Rp700" in words
+    assert f"{KEY} Disetujui Meta Pemberitahuan (utility) {ease:.0f} 1–2 Rp350–Rp700" in words
     assert 'href="/pesan/answer%3Awhere_when"' in page
     assert "Menunggu Meta" in words, "a state nobody has a word for still needs waiting"
 
