@@ -184,7 +184,7 @@ def _office(session: Session, db: Database, versions: Sequence[Version], number:
         make.sender(session, channel, pace=2000, daily_tier=10**6)
     homes = [make.village(session, **village) for village in VILLAGES]
     for home in homes:
-        make.visit(session, home)
+        make.visit(session, home.code, NOW.date())
     turns = [(version, occasion) for version in versions for occasion in version.occasions]
     chance = Random(number)
     made = []
