@@ -178,7 +178,8 @@ def child(
         ),
     )  # fmt: skip
     day = birth.day + (40 if sex == "P" else 0)
-    nik = nik or f"170307{day:02}{birth:%m%y}{number % 10_000:04}"
+    # the serial has four digits; beyond ten thousand children the next kecamatan takes over
+    nik = nik or f"1703{7 + number // 10_000:02}{day:02}{birth:%m%y}{number % 10_000:04}"
     _add(
         session,
         tables.ChildIdentity(nik_blind=sealer.blind("nik", nik), sealed_nik=sealer.seal("nik", nik), child_id=_id(row)),
