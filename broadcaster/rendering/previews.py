@@ -90,7 +90,7 @@ class Preview:
 class Overview:
     """One message among others. Parts and rupiah of its SMS over all samples, (0, 0) without an SMS.
 
-    `reading_ease`: of its hardest text, the SMS left out, whose abbreviations are not sentences.
+    `reading_ease`: of the hardest chat text; an SMS and a line of a list are not prose.
     """
 
     key: str
@@ -111,7 +111,7 @@ def overview(session: Session, purposes: Iterable[str], today: date) -> list[Ove
     for version in templates(session, purposes):
         texts = [shown for sample in SAMPLES for shown in _for_sample(session, version, sample, today).channels]
         sms = [shown for shown in texts if shown.channel is ChannelKind.SMS]
-        prose = [shown for shown in texts if shown.channel is not ChannelKind.SMS] or sms
+        prose = [shown for shown in texts if shown.channel in WITH_BUTTONS] or texts
         parts, costs = [shown.segments for shown in sms] or [0], [shown.cost_idr for shown in sms] or [0]
         lines.append(
             Overview(
