@@ -31,6 +31,7 @@ from broadcaster.errors import Blocked, PollFailed
 from broadcaster.office.queries import timetable
 from broadcaster.outbox import sweep as sweeping
 from broadcaster.outbox.lanes import lanes_to_take, when_moved
+from broadcaster.outbox.queries import unread
 from broadcaster.outbox.rules import intent_life
 from broadcaster.registry.queries import card_events
 from broadcaster.replies.service import apply_events
@@ -273,6 +274,22 @@ JOBS: tuple[Job, ...] = (
 LASTING: tuple[Job, ...] = tuple(
     Job("drain", timedelta(seconds=0.5), _wake, shared=True) if job.name == "drain" else job for job in JOBS
 )
+
+
+async def read_first(running: Running) -> None:
+    """Act on all that people did while no process was there to read it, before anything is sent.
+
+    Where that cannot be done (another process is at it, or it fails), the gate holds everything back until it is.
+    """
+    (events,) = (job for job in JOBS if job.name == "events")
+    while not running.stop.is_set() and await asyncio.to_thread(_unread, running.app):
+        if not await run(events, running):
+            return
+
+
+def _unread(app: App) -> bool:
+    with app.db.read() as session:
+        return unread(session)
 
 
 async def run(job: Job, running: Running) -> int:

@@ -34,6 +34,7 @@ _REASONS: dict[str, dict[str, str]] = {
     Status.PLANNED: {
         "campaign_paused": "Menunggu karena kampanye sedang dijeda.",
         "sender_paused": "Menunggu karena pengirim {channel} sedang dijeda.",
+        "unread": "Menunggu sampai balasan yang masuk selesai dibaca.",
         "outside_hours": "Menunggu jam kirim berikutnya.",
         "household_cap": "Menunggu karena keluarga ini sudah menerima cukup banyak pesan minggu ini.",
         "daily_tier": "Menunggu karena jatah harian WhatsApp sudah terpakai.",
@@ -70,6 +71,7 @@ _REASONS: dict[str, dict[str, str]] = {
         "late_skipped": "Tidak dikirim karena jadwal kirimnya terlewat dan operator memutuskan melewatinya.",
         "campaign_paused": "Tidak dikirim karena kampanye dijeda sampai waktunya lewat.",
         "sender_paused": "Tidak dikirim karena pengirim {channel} dijeda sampai waktunya lewat.",
+        "unread": "Tidak dikirim karena balasan yang masuk belum terbaca sampai waktunya lewat; hubungi admin.",
         "outside_hours": "Tidak dikirim karena tidak ada jam kirim sampai waktunya lewat.",
         "household_cap": "Tidak dikirim karena keluarga ini sudah menerima cukup banyak pesan sampai waktunya lewat.",
         "daily_tier": "Tidak dikirim karena jatah harian WhatsApp terpakai sampai waktunya lewat.",

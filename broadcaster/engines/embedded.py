@@ -10,7 +10,7 @@ import asyncio
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from broadcaster.jobs import LASTING, Job, Running, run_when_due
+from broadcaster.jobs import LASTING, Job, Running, read_first, run_when_due
 
 
 async def run_until_stopped(running: Running) -> None:
@@ -26,6 +26,7 @@ async def run_until_stopped(running: Running) -> None:
         finally:
             under_way.discard(task)
 
+    await read_first(running)
     scheduler = AsyncIOScheduler(timezone=running.app.settings.zone)
     for job in LASTING:
         scheduler.add_job(

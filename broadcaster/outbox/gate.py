@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from broadcaster.consent.rules import ANSWERED, ANSWERED_LATER, OF_THE_PERSON
 from broadcaster.domain.card import DUE
 from broadcaster.domain.message import MAY_HAVE_ARRIVED, Status
+from broadcaster.storage.types import SECOND
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,13 @@ _CHILDREN = (
     " WHERE mc.message_id = m.id"
 )
 
+#: All that people did more than a second ago has been read: whoever writes STOP is heard before anybody is written to again,
+#: whatever keeps the reader from it. Receipts may wait. It walks the index of what is unread.
+ALL_READ = (
+    "NOT EXISTS (SELECT 1 FROM provider_event e WHERE e.applied_at IS NULL AND e.kind <> 'status'"
+    f" AND e.received_at < :now - {SECOND})"
+)
+
 GATE: tuple[Check, ...] = (
     Check("expired", Status.EXPIRED, "m.expires_at > :now"),
     # the window it was planned for is over, and its step says what then (docs/delivery.md, "Late"); a lease may be faster than
@@ -65,6 +73,7 @@ GATE: tuple[Check, ...] = (
         Status.PLANNED,
         "NOT EXISTS (SELECT 1 FROM sender l WHERE l.id = m.sender_id AND l.paused_until > :now)",
     ),
+    Check("unread", Status.PLANNED, ALL_READ),
     Check(
         "suppressed",
         Status.SUPPRESSED,

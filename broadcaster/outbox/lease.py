@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from broadcaster.domain.message import ChannelKind
+from broadcaster.outbox.gate import ALL_READ
 from broadcaster.outbox.rules import LEASE
 from broadcaster.storage.database import Database, Plain
 from broadcaster.storage.rows import gather
@@ -120,7 +121,7 @@ def lease(db: Database, lane: Lane, now: datetime, *, campaigns: bool, room: int
         sql.by_ids()
         held = sql.one(
             "SELECT next_slot_at FROM sender WHERE id = :id AND epoch = :epoch AND (paused_until IS NULL OR paused_until <= :now)"
-            + _for_update(sql),
+            f" AND {ALL_READ}" + _for_update(sql),
             id=lane.sender_id, epoch=lane.epoch, now=micros,
         )  # fmt: skip
         if held is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import func, text
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -20,6 +20,7 @@ from broadcaster.storage.types import from_micros, to_micros
 
 #: The kind of provider events that are delivery receipts; the others are people: what they wrote, pressed, blocked.
 RECEIPTS = "status"
+_PEOPLE = text("kind <> 'status'")  # spelt out: with a parameter the index of what is unread is not found
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,17 @@ def unapplied_events(session: Session, limit: int) -> list[KeptEvent]:
     A stop word must not wait behind the thousands of receipts of a campaign at full speed.
     """
     waiting = select(ProviderEvent).where(col(ProviderEvent.applied_at).is_(None)).order_by(col(ProviderEvent.id))
-    rows = list(session.exec(waiting.where(ProviderEvent.kind != RECEIPTS).limit(limit)))
+    rows = list(session.exec(waiting.where(_PEOPLE).limit(limit)))
     rows += session.exec(waiting.where(ProviderEvent.kind == RECEIPTS).limit(limit - len(rows)))
     return [
         KeptEvent(row.id or 0, row.account, row.event_key, row.kind, row.sealed_raw, row.received_at) for row in rows
     ]
+
+
+def unread(session: Session) -> bool:
+    """Whether anything that people did waits to be acted on."""
+    waiting = select(ProviderEvent.id).where(col(ProviderEvent.applied_at).is_(None), _PEOPLE).limit(1)
+    return session.exec(waiting).first() is not None
 
 
 def last_message_to(session: Session, address_blind: bytes, before: datetime) -> SentRef | None:

@@ -175,6 +175,13 @@ class ProviderEvent(SQLModel, table=True):
             sqlite_where=text("applied_at IS NULL"),
             postgresql_where=text("applied_at IS NULL"),
         ),
+        # what people did waits among the thousands of receipts of a campaign
+        Index(
+            "ix_provider_event_unread",
+            "id",
+            sqlite_where=text("applied_at IS NULL AND kind <> 'status'"),
+            postgresql_where=text("applied_at IS NULL AND kind <> 'status'"),
+        ),
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
     account: str  # twilio | telegram

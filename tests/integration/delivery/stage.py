@@ -91,14 +91,15 @@ class Stage:
         """Database work of the test, away from the loop that takes the texts."""
         return await asyncio.to_thread(work, *arguments)
 
-    async def serve(self) -> None:
-        """Start a console with hooks in a process of its own, where the provider posts what people write."""
+    async def serve(self, command: str = "web") -> Workers:
+        """Start a console with hooks in a process of its own, where the provider posts what people write. `run` sends too."""
         url = self.environment["BROADCASTER_PUBLIC_BASE_URL"]
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "broadcaster", "web", "--port", url.rpartition(":")[2], "--now", self.now().isoformat(),
-            cwd=ROOT, env=self.environment, stderr=(self.folder / "worker-web.log").open("wb"),
+            sys.executable, "-m", "broadcaster", command, "--port", url.rpartition(":")[2], "--now", self.now().isoformat(),
+            cwd=ROOT, env=self.environment, stderr=(self.folder / f"worker-{command}.log").open("ab"),
         )  # fmt: skip
-        self.workers.append(Workers(process, [process.pid]))
+        serving = Workers(process, [process.pid])
+        self.workers.append(serving)
         self.simulator.store.options.inbound_url = f"{url}/hooks/twilio/inbound"
 
         def answers() -> bool:
@@ -107,6 +108,7 @@ class Stage:
             return False
 
         await self.until(answers)
+        return serving
 
     def change(self, name: str, **columns: object) -> None:
         """Set columns of a sender, as another process would."""
@@ -145,6 +147,11 @@ class Workers:
         for pid in self.pids if which is None else which:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
+
+    async def kill(self) -> None:
+        """SIGKILL all of them, now."""
+        self.signal(signal.SIGKILL)
+        await self.process.wait()
 
     async def stop(self) -> int:
         """Ask all to end; how many did not end with 0."""

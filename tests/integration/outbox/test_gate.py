@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlmodel import select
 
 from broadcaster.consent.service import stop, suppress
 from broadcaster.outbox.gate import GATE
@@ -46,6 +47,11 @@ def _mark_invalid(db, planned, now):
         session.add(contact)
 
 
+def _heard(db, at, kind="inbound"):
+    with db.write() as session:
+        make.event(session, db.sealer, kind=kind).received_at = at
+
+
 #: what happens between lease and intent -> (reason, state of the row)
 BETWEEN = {
     "the person opts out": (_opt_out, "suppressed", "suppressed"),
@@ -73,6 +79,11 @@ BETWEEN = {
         lambda db, p, now: _change(db, tables.Child, p.family.child.id, excluded="deceased"),
         "card_not_due",
         "cancelled",
+    ),
+    "somebody wrote and nobody has read it": (
+        lambda db, p, now: _heard(db, now - timedelta(seconds=2)),
+        "unread",
+        "planned",
     ),
     "the address turns out to be dead": (_mark_invalid, "address_invalid", "cancelled"),
     "its life ends": (
@@ -109,6 +120,23 @@ def test_every_check_of_the_gate_has_a_test_here():
         "children_changed",
     }
     assert tested | elsewhere == {check.reason for check in GATE}
+
+
+def test_what_people_wrote_is_read_before_anything_more_is_leased(outbox, plan_one, db, now):
+    plan_one()
+    lane = outbox.lane()
+    _heard(db, now - timedelta(hours=1), kind="status")
+    assert len(outbox.lease(lane, room=1)) == 1, "receipts may wait"
+    plan_one()
+    _heard(db, now - timedelta(seconds=1))
+    assert len(outbox.lease(lane, room=1)) == 1, "the reader is at it"
+    plan_one()
+    assert outbox.lease(lane, now + timedelta(seconds=1)) == []
+    with db.write() as session:
+        for event in session.exec(select(tables.ProviderEvent)):
+            event.applied_at = now
+            session.add(event)
+    assert len(outbox.lease(lane, now + timedelta(seconds=1))) == 1
 
 
 def test_in_trial_only_test_recipients_are_written_to(outbox, plan_one, db):

@@ -201,6 +201,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("applied_at IS NULL"),
         postgresql_where=sa.text("applied_at IS NULL"),
     )
+    op.create_index(
+        "ix_provider_event_unread",
+        "provider_event",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("applied_at IS NULL AND kind <> 'status'"),
+        postgresql_where=sa.text("applied_at IS NULL AND kind <> 'status'"),
+    )
     op.create_table(
         "staff",
         sa.Column("id", Id, nullable=False),
