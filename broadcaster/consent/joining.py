@@ -10,9 +10,9 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from broadcaster.consent.people import active, decisions_of, lock_addresses, of_the_person
-from broadcaster.consent.rules import ANY_CHANNEL, BLOCK, standing
-from broadcaster.consent.service import suppress
+from broadcaster.consent.people import active, lock_addresses
+from broadcaster.consent.rules import ANY_CHANNEL
+from broadcaster.consent.service import settle, suppress
 from broadcaster.storage.database import plain
 from broadcaster.storage.tables import ContactPoint, Guardian
 
@@ -49,31 +49,16 @@ def joined_since(session: Session, contact_point_id: int, now: datetime) -> None
 
 
 def _join(session: Session, household_id: int, blinds: Collection[bytes], now: datetime) -> None:
-    rows = [row for blind in blinds for row in active(session, blind, now)]
-    decisions = decisions_of(session, blinds)
-    stands = standing(decisions)
-    wishes = [one.at for one in decisions if one.wants and one.source != BLOCK]
-    if stands is None and wishes:
-        for row in rows:
-            if of_the_person(row) and row.since <= max(wishes):
-                row.until = now
-                session.add(row)
-        session.flush()
-    wanted = {
-        (row.reason, row.household_id): row.since
-        for row in rows
-        if row.channel == ANY_CHANNEL
-        and row.household_id in (0, household_id)
-        and row.reason != "wrong_number"  # says something of that number alone
-        and (row.until is None or row.until > now)
-    }
-    if stands is not None:
-        wanted[stands.reason, 0] = stands.since
-    there = {(row.address_blind, row.reason, row.household_id) for row in rows if row.channel == ANY_CHANNEL}
-    for blind in blinds:
-        for (reason, household), since in sorted(wanted.items()):
-            if (blind, reason, household) not in there:
+    settle(session, blinds, now)
+    rows = [row for blind in blinds for row in active(session, blind, now) if row.channel == ANY_CHANNEL]
+    there = {(row.address_blind, row.reason, row.household_id) for row in rows}
+    for row in rows:
+        # a wrong number says something of that number alone
+        if row.reason == "wrong_number" or row.household_id not in (0, household_id):
+            continue
+        for blind in blinds:
+            if (blind, row.reason, row.household_id) not in there:
                 suppress(
-                    session, channel=ANY_CHANNEL, address_blind=blind, reason=reason, now=since, household_id=household,
-                    heard_at=now,
+                    session, channel=ANY_CHANNEL, address_blind=blind, reason=row.reason, now=row.since,
+                    household_id=row.household_id, heard_at=now,
                 )  # fmt: skip

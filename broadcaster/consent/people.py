@@ -38,10 +38,13 @@ def addresses_of(session: Session, address_blind: bytes) -> list[bytes]:
 
 
 def decisions_of(session: Session, blinds: Collection[bytes]) -> list[Decision]:
-    rows = session.exec(select(ConsentEntry).where(col(ConsentEntry.address_blind).in_(blinds)))
+    """Every decision once: where its true moment became known later, with that one."""
+    rows = session.exec(select(ConsentEntry).where(col(ConsentEntry.address_blind).in_(blinds))).all()
+    known = {(row.event_id, row.address_blind) for row in rows if row.event_id is not None and row.exact}
     return [
         Decision(row.address_blind, row.channel, row.decision == IN, row.purpose, row.source, row.at, row.exact)
         for row in rows
+        if row.exact or (row.event_id, row.address_blind) not in known
     ]
 
 

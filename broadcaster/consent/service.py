@@ -10,9 +10,10 @@ Everything here takes part in the caller's transaction. `now` is when a thing wa
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from broadcaster.consent.people import active, addresses_of, decisions_of, of_the_person
 from broadcaster.consent.rules import (
@@ -23,6 +24,7 @@ from broadcaster.consent.rules import (
     STAFF,
     UNREACHABLE,
     Purpose,
+    Standing,
     shut,
     standing,
     strength,
@@ -56,7 +58,7 @@ def stop(
         session, channel=channel, address_blind=address_blind, decision=OUT, source=source, wording=wording, now=now,
         heard_at=heard, exact=exact, event_id=event_id, purpose=purpose, staff=staff, sealed_note=sealed_note,
     )  # fmt: skip
-    return _hold(session, address_blind, event_id, heard)
+    return settle(session, addresses_of(session, address_blind), heard, event_id=event_id, again=True) is not None
 
 
 def allow(
@@ -83,20 +85,16 @@ def allow(
         session, channel=channel, address_blind=address_blind, decision=IN, source=source, wording=wording, now=now,
         heard_at=heard, exact=exact, event_id=event_id, purpose="all", staff=staff, sealed_note=sealed_note,
     )  # fmt: skip
-    stands = standing(decisions_of(session, blinds := addresses_of(session, address_blind)))
+    blinds = addresses_of(session, address_blind)
+    if settle(session, blinds, heard) is not None:
+        return False
     for blind in blinds:
         for row in active(session, blind, heard):
-            if stands is not None and of_the_person(row):
-                row.reason, row.since = stands.reason, stands.since  # a newer stop, or a block that came after it
-            elif (
-                stands is None
-                and row.since <= now
-                and (of_the_person(row) or source == STAFF or (blind == address_blind and _shuts(row, channel)))
-            ):
+            if row.since <= now and (source == STAFF or (blind == address_blind and _shuts(row, channel))):
                 row.until = heard
-            session.add(row)
+                session.add(row)
     session.flush()
-    return stands is None
+    return True
 
 
 def close(
@@ -126,7 +124,7 @@ def close(
             session, channel=channel, address_blind=address_blind, reason="blocked", now=now, heard_at=heard,
             event_id=event_id,
         )  # fmt: skip
-    _hold(session, address_blind, event_id, heard)
+    settle(session, addresses_of(session, address_blind), heard, event_id=event_id, again=True)
 
 
 def reopen(
@@ -146,16 +144,13 @@ def reopen(
         session, channel=channel, address_blind=address_blind, decision=IN, source=BLOCK, wording=wording, now=now,
         heard_at=heard, exact=exact, event_id=event_id, purpose="all",
     )  # fmt: skip
-    blinds = addresses_of(session, address_blind)
-    decisions = decisions_of(session, blinds)
-    still = {(one.address, one.channel) for one in shut(decisions)}
-    stands = standing(decisions)
-    for blind in blinds:
-        for row in active(session, blind, heard):
-            over = blind == address_blind and _shuts(row, channel) and (blind, channel) not in still
-            if (over and row.since <= now) or (stands is None and row.reason == "blocked_elsewhere"):
-                row.until = heard
-                session.add(row)
+    settle(session, addresses_of(session, address_blind), heard)
+    if _shut(session, channel, address_blind):
+        return
+    for row in active(session, address_blind, heard):
+        if _shuts(row, channel) and row.since <= now:
+            row.until = heard
+            session.add(row)
     session.flush()
 
 
@@ -175,6 +170,50 @@ def wrote(
             session, channel=channel, address_blind=address_blind, wording="menulis", now=now, event_id=event_id,
             heard_at=heard_at, exact=exact,
         )  # fmt: skip
+
+
+def learned(session: Session, said: Mapping[int, datetime], now: datetime) -> None:
+    """When these events were said has become known: what was heard in the wrong order is put right.
+
+    `said`: by event id. The entries made when they were heard stay as they are; each gets a second one with its true moment.
+    """
+    entries = session.exec(select(ConsentEntry).where(col(ConsentEntry.event_id).in_(list(said)))).all()
+    exact = {entry.event_id for entry in entries if entry.exact}
+    for entry in entries:
+        if entry.event_id is None or entry.event_id in exact:
+            continue
+        _enter(
+            session, channel=entry.channel, address_blind=entry.address_blind, decision=entry.decision,
+            source=entry.source, wording=entry.wording, now=min(said[entry.event_id], entry.at), heard_at=now, exact=True,
+            event_id=entry.event_id, purpose=entry.purpose,
+        )  # fmt: skip
+        settle(session, addresses_of(session, entry.address_blind), now, event_id=entry.event_id)
+
+
+def settle(
+    session: Session, blinds: Collection[bytes], heard: datetime, *, event_id: int | None = None, again: bool = False
+) -> Standing | None:
+    """Make the suppressions of one person, on all their addresses, what their decisions add up to; None when they may be
+    written to. `again`: they have just said it once more, and what waits for them from before is not to leave."""
+    decisions = decisions_of(session, blinds)
+    stands = standing(decisions)
+    newest = max((one.at for one in decisions if one.wants and one.source != BLOCK), default=None)
+    kept: set[bytes] = set()
+    for row in (row for blind in blinds for row in active(session, blind, heard) if of_the_person(row)):
+        taken_back = newest is not None and row.since < newest
+        if taken_back or (stands is None and row.reason == "blocked_elsewhere"):
+            row.until = heard
+            session.add(row)
+        elif stands is not None and strength(row.reason) >= strength(stands.reason):
+            kept.add(row.address_blind)
+    session.flush()
+    for blind in blinds:
+        if stands is not None and (again or blind not in kept):
+            suppress(
+                session, channel=ANY_CHANNEL, address_blind=blind, reason=stands.reason, now=stands.since, heard_at=heard,
+                event_id=event_id,
+            )  # fmt: skip
+    return stands
 
 
 def suppress(
@@ -222,20 +261,6 @@ def suppress(
 # -------------------------------------------------------------------------------------------------------------- helpers
 
 
-def _hold(session: Session, address_blind: bytes, event_id: int | None, heard_at: datetime) -> bool:
-    """Put what the person's decisions add up to on all their addresses; whether they keep us from writing."""
-    blinds = addresses_of(session, address_blind)
-    stands = standing(decisions_of(session, blinds))
-    if stands is None:
-        return False
-    for blind in blinds:
-        suppress(
-            session, channel=ANY_CHANNEL, address_blind=blind, reason=stands.reason, now=stands.since, heard_at=heard_at,
-            event_id=event_id,
-        )  # fmt: skip
-    return True
-
-
 def _enter(
     session: Session,
     *,
@@ -271,4 +296,6 @@ def _shut(session: Session, channel: str, address_blind: bytes) -> bool:
     return bool(shut([one for one in decisions_of(session, [address_blind]) if one.channel == channel]))
 
 
-__all__ = ["ANY_CHANNEL", "UNREACHABLE", "allow", "close", "reopen", "stop", "suppress", "wrote"]
+__all__ = [
+    "ANY_CHANNEL", "UNREACHABLE", "allow", "close", "learned", "reopen", "settle", "stop", "suppress", "wrote",
+]  # fmt: skip

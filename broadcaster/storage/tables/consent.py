@@ -14,7 +14,10 @@ class ConsentEntry(SQLModel, table=True):
     """One opt-in or opt-out. Append only; what counts is the newest, by when it was said (consent.rules)."""
 
     __tablename__ = "consent_entry"
-    __table_args__ = (Index("ix_consent_entry_address", "address_blind", "at"),)
+    __table_args__ = (
+        Index("ix_consent_entry_address", "address_blind", "at"),
+        Index("ix_consent_entry_event", "event_id"),
+    )
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
     address_blind: bytes = Field(sa_type=LargeBinary)  # purpose "address"
     channel: str  # where it was said; "any" when it was told to staff

@@ -94,6 +94,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_consent_entry_address", "consent_entry", ["address_blind", "at"], unique=False)
+    op.create_index("ix_consent_entry_event", "consent_entry", ["event_id"], unique=False)
     op.create_table(
         "import_batch",
         sa.Column("id", Id, nullable=False),
