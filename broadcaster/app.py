@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 
 from broadcaster import clock as clocks
+from broadcaster.channels import telegram_events, twilio_events
 from broadcaster.channels.codes import Codes, load_codes
 from broadcaster.channels.http import Transport
-from broadcaster.channels.protocol import Channel, LookUp, Poller
+from broadcaster.channels.protocol import Channel, ChannelEvent, LookUp, Poller, RawEvent, Reader
 from broadcaster.channels.telegram import TelegramChannel, TelegramPoller
 from broadcaster.channels.twilio import SmsChannel, TwilioPoller, WhatsAppChannel
 from broadcaster.channels.twilio_client import TwilioAccount
@@ -23,6 +24,23 @@ from broadcaster.settings import Mode, Settings
 from broadcaster.shipped import content_dir
 from broadcaster.storage.database import Database
 
+#: A call of Twilio's is made again within this time, or not at all: what has not come by then was lost.
+WEBHOOK_LOST_AFTER = timedelta(minutes=2)
+
+
+@dataclass
+class _Events:
+    """The events of one account, read without its keys."""
+
+    account: str
+    parse: Callable[[RawEvent], Sequence[ChannelEvent]]
+
+
+_READERS: tuple[Reader, ...] = (
+    _Events(telegram_events.ACCOUNT, telegram_events.parse),
+    _Events(twilio_events.ACCOUNT, twilio_events.parse),
+)
+
 
 @dataclass
 class App:
@@ -33,6 +51,9 @@ class App:
     db: Database
     channels: dict[ChannelKind, Channel] = field(default_factory=dict)
     pollers: list[Poller] = field(default_factory=list)  # accounts whose news must be fetched: no webhook brings it
+    behind: list[Poller] = field(
+        default_factory=list
+    )  # accounts that are asked for what their webhooks failed to bring
     lookups: list[LookUp] = field(default_factory=list)  # accounts that can be asked what became of a text
     transport: Transport | None = None
 
@@ -43,6 +64,11 @@ class App:
     def today(self) -> date:
         """The current day in the office's zone."""
         return clocks.today(self.clock.now(), self.settings.zone)
+
+    def readers(self) -> dict[str, Reader]:
+        """Who reads the kept events of each account. Every one of them, with or without its keys: a stop word that was kept is
+        read also after a token has been taken away."""
+        return {reader.account: reader for reader in _READERS}
 
     def by_account(self) -> dict[str, Channel]:
         """Channels by the account whose events they read; one reader per account is enough."""
@@ -142,6 +168,13 @@ def connect(app: App) -> App:
         )
     asked = TwilioPoller(twilio, whatsapp_from=settings.twilio_whatsapp_from, sms_from=settings.twilio_sms_from)
     app.lookups.append(asked)
-    if not public:
+    if public:
+        app.behind.append(
+            TwilioPoller(
+                twilio, whatsapp_from=settings.twilio_whatsapp_from, sms_from=settings.twilio_sms_from,
+                after=WEBHOOK_LOST_AFTER,
+            )
+        )  # fmt: skip
+    else:
         app.pollers.append(asked)
     return app

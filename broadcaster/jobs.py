@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,7 +21,7 @@ from sqlmodel import select
 
 from broadcaster.app import App
 from broadcaster.campaigns import fallback, planning
-from broadcaster.channels.protocol import ReceiptPoller
+from broadcaster.channels.protocol import Poller, ReceiptPoller
 from broadcaster.delivery import templates
 from broadcaster.delivery.drain import Drained, Sending, drain, holder_name
 from broadcaster.delivery.polling import SILENT, poll, poll_receipts
@@ -31,7 +31,6 @@ from broadcaster.errors import Blocked, PollFailed
 from broadcaster.office.queries import timetable
 from broadcaster.outbox import sweep as sweeping
 from broadcaster.outbox.lanes import lanes_to_take, when_moved
-from broadcaster.outbox.queries import unread
 from broadcaster.outbox.rules import intent_life
 from broadcaster.registry.queries import card_events
 from broadcaster.replies.service import apply_events
@@ -113,18 +112,27 @@ class Job:
 
 
 async def _poll(running: Running) -> int:
+    return await _polled(running, running.app.pollers)
+
+
+async def _polled(running: Running, pollers: Sequence[Poller]) -> int:
     app = running.app
     new = 0
-    for poller in app.pollers:
+    for poller in pollers:
         try:
             new += await poll(app.db, app.clock, poller)
-            if isinstance(poller, ReceiptPoller):
+            if isinstance(poller, ReceiptPoller) and pollers is app.pollers:
                 new += await poll_receipts(app.db, app.clock, poller)
         except PollFailed as error:
             # the other accounts are still asked; the next run asks this one again
             log.warning("poll failed", account=poller.account, error=str(error))
             await asyncio.to_thread(_remember, app, f"poll:{poller.account}", str(error))
     return new
+
+
+async def _missed(running: Running) -> int:
+    """Fetch what a webhook should have brought and did not: a server that was away, a line that was cut."""
+    return await _polled(running, running.app.behind)
 
 
 async def _settle(running: Running) -> int:
@@ -152,7 +160,7 @@ async def _templates(running: Running) -> int:
 
 async def _events(running: Running) -> int:
     app = running.app
-    return await running.in_writer(partial(apply_events, app.db, app.by_account(), app.now(), classify=app.classify))
+    return await running.in_writer(partial(apply_events, app.db, app.readers(), app.now(), classify=app.classify))
 
 
 async def _follow(running: Running) -> int:
@@ -260,6 +268,7 @@ JOBS: tuple[Job, ...] = (
     Job("poll", timedelta(seconds=5), _poll),
     Job("events", timedelta(seconds=0.5), _events),
     Job("sweep", timedelta(seconds=5), _sweep),
+    Job("missed", timedelta(seconds=60), _missed),
     Job("settle", timedelta(seconds=60), _settle),
     Job("templates", timedelta(seconds=60), _templates),
     Job("follow_register", timedelta(seconds=30), _follow),
@@ -274,22 +283,6 @@ JOBS: tuple[Job, ...] = (
 LASTING: tuple[Job, ...] = tuple(
     Job("drain", timedelta(seconds=0.5), _wake, shared=True) if job.name == "drain" else job for job in JOBS
 )
-
-
-async def read_first(running: Running) -> None:
-    """Act on all that people did while no process was there to read it, before anything is sent.
-
-    Where that cannot be done (another process is at it, or it fails), the gate holds everything back until it is.
-    """
-    (events,) = (job for job in JOBS if job.name == "events")
-    while not running.stop.is_set() and await asyncio.to_thread(_unread, running.app):
-        if not await run(events, running):
-            return
-
-
-def _unread(app: App) -> bool:
-    with app.db.read() as session:
-        return unread(session)
 
 
 async def run(job: Job, running: Running) -> int:

@@ -94,12 +94,23 @@ class WebhookRequest:
 
 @dataclass(frozen=True)
 class RawEvent:
-    """One provider event as kept in the database. `key` is unique per account; `raw` is JSON text."""
+    """One provider event as kept in the database. `key` is unique per account; `raw` is JSON text.
+
+    `sent_at`: when it was written, where a webhook for the same event would not have said.
+    """
 
     account: str
     key: str
     kind: str  # status | inbound | update
     raw: str
+    sent_at: datetime | None = None
+
+
+def readable(text: object) -> str:
+    """A text as it can be read and kept: "" for what is no text, and without NUL and half characters."""
+    if not isinstance(text, str):
+        return ""
+    return text.replace("\0", "").encode("utf-8", "ignore").decode()
 
 
 @dataclass(frozen=True)
@@ -151,6 +162,16 @@ class Unrecognised:
 
 
 ChannelEvent = Receipt | Reply | Blocked | Unrecognised
+
+
+class Reader(Protocol):
+    """Reads the kept events of one account; needs no key and no network."""
+
+    account: str
+
+    def parse(self, event: RawEvent) -> Sequence[ChannelEvent]:
+        """What a kept event means. Pure; never raises."""
+        ...
 
 
 class Channel(Protocol):

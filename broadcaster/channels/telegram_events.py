@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from broadcaster.channels.protocol import Blocked, ChannelEvent, RawEvent, Reply, Unrecognised
+from broadcaster.channels.protocol import Blocked, ChannelEvent, RawEvent, Reply, Unrecognised, readable
 from broadcaster.domain.message import ChannelKind
 
 ACCOUNT = "telegram"
@@ -31,8 +31,22 @@ def update_id(update: Mapping[str, Any]) -> int:
 
 
 def of_update(update: Mapping[str, Any]) -> RawEvent:
-    """The event as kept: keyed by its number."""
-    return RawEvent(ACCOUNT, str(update["update_id"]), "update", json.dumps(update, ensure_ascii=False))
+    """The event as kept. Its key is its number with what tells it from another one of that number: after a week of silence, and
+    for another bot, Telegram begins its numbers anew at any place."""
+    return RawEvent(
+        ACCOUNT, f"{update['update_id']}{_of_its_own(update)}", "update", json.dumps(update, ensure_ascii=False)
+    )
+
+
+def _of_its_own(update: Mapping[str, Any]) -> str:
+    """The moment of what happened, or the press's own name; the same however often and on whatever way it is brought."""
+    for kind in _READERS:
+        inner = update.get(kind)
+        if isinstance(inner, dict):
+            if kind == "callback_query":
+                return f":{hashlib.sha256(str(inner.get('id')).encode('utf-8', 'replace')).hexdigest()[:12]}"
+            return f":{inner.get('date')}" if _moment(inner.get("date")) else ""
+    return ""
 
 
 def read_body(body: bytes) -> RawEvent:
@@ -64,13 +78,14 @@ def _message(message: dict[str, Any]) -> ChannelEvent:
     chat, sender = message["chat"], message.get("from") or {}
     if chat.get("type") != "private":
         return Unrecognised("a message outside a private chat")
-    text = message.get("text") or message.get("caption") or ""
-    if not isinstance(text, str):
+    said = message.get("text") or message.get("caption") or ""
+    if not isinstance(said, str):
         return Unrecognised("a message whose text is no text")
+    text = readable(said)
     command, _, payload = text.partition(" ")
     return Reply(
         channel=ChannelKind.TELEGRAM,
-        address=str(int(chat["id"])),
+        address=_chat(chat["id"]),
         text=text,
         sent_at=_moment(message.get("date")),
         has_media=any(message.get(kind) for kind in _MEDIA),
@@ -83,19 +98,19 @@ def _own_phone(contact: Any, sender: dict[str, Any]) -> str:
     """The number a person shared, when the card is their own: a forwarded card belongs to somebody else."""
     if not isinstance(contact, dict) or contact.get("user_id") is None or contact["user_id"] != sender.get("id"):
         return ""
-    return str(contact.get("phone_number") or "")
+    return readable(contact.get("phone_number"))
 
 
 def _press(press: dict[str, Any]) -> ChannelEvent:
     message = press.get("message") or {}
     if message.get("chat", {}).get("type", "private") != "private":
         return Unrecognised("a button outside a private chat")
-    intent, colon, reference = str(press.get("data") or "").partition(":")
+    intent, colon, reference = readable(press.get("data")).partition(":")
     if not colon or not intent:
         return Unrecognised("a button that is not ours")
     return Reply(
         channel=ChannelKind.TELEGRAM,
-        address=str(int(press["from"]["id"])),
+        address=_chat(press["from"]["id"]),
         text=_title(message, press["data"]),
         intent=intent,
         reference=reference,
@@ -105,8 +120,15 @@ def _press(press: dict[str, Any]) -> ChannelEvent:
 def _title(message: dict[str, Any], data: str) -> str:
     rows = (message.get("reply_markup") or {}).get("inline_keyboard") or []
     return next(
-        (str(button.get("text") or "") for row in rows for button in row if button.get("callback_data") == data), ""
+        (readable(button.get("text")) for row in rows for button in row if button.get("callback_data") == data), ""
     )
+
+
+def _chat(number: object) -> str:
+    """A chat's id; raises TypeError for anything but a whole number, which would be somebody else's."""
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise TypeError("a chat without a number")
+    return str(number)
 
 
 def _member(change: dict[str, Any]) -> ChannelEvent:
@@ -114,7 +136,7 @@ def _member(change: dict[str, Any]) -> ChannelEvent:
     if change["chat"].get("type") != "private" or status not in _MEMBER:
         return Unrecognised("a change of membership that is not a block")
     return Blocked(
-        ChannelKind.TELEGRAM, str(int(change["chat"]["id"])), _MEMBER[status], sent_at=_moment(change.get("date"))
+        ChannelKind.TELEGRAM, _chat(change["chat"]["id"]), _MEMBER[status], sent_at=_moment(change.get("date"))
     )
 
 

@@ -137,8 +137,17 @@ class TwilioPoller:
 
     account = ACCOUNT
 
-    def __init__(self, twilio: TwilioAccount, *, whatsapp_from: str = "", sms_from: str = "") -> None:
+    def __init__(
+        self,
+        twilio: TwilioAccount,
+        *,
+        whatsapp_from: str = "",
+        sms_from: str = "",
+        after: timedelta = timedelta(0),
+    ) -> None:
+        """`after`: list only what is at least so old, because a webhook brings it first, and brings more."""
         self._twilio = twilio
+        self._after = after
         self._whatsapp = f"{WHATSAPP_PREFIX}{whatsapp_from}" if whatsapp_from else ""
         self._sms = sms_from
 
@@ -156,10 +165,22 @@ class TwilioPoller:
                 continue
             for message in await self._inbound(number, since):
                 moment = message.date_sent or message.date_created
+                if self._too_young(moment):
+                    continue
                 events.append(twilio_events.inbound_event(message.sid, _as_form(message), sent_at=moment))
                 newest = max(newest, moment) if newest and moment else moment or newest
-        newest = newest or self._twilio.http.server_time  # nothing yet: the next poll need not list the past again
+        # nothing yet: the next poll need not list the past again
+        newest = newest or self._latest()
         return events, newest.isoformat() if newest else ""
+
+    def _latest(self) -> datetime | None:
+        """Up to when messages are listed, by Twilio's clock; None before it has said what that is."""
+        now = self._twilio.http.server_time
+        return now - self._after if now is not None else None
+
+    def _too_young(self, moment: datetime | None) -> bool:
+        latest = self._latest()
+        return bool(self._after) and (moment is None or latest is None or moment > latest)
 
     async def _inbound(self, number: str, since: datetime | None) -> list[Any]:
         oldest = since - _OVERLAP if since else None

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
-from broadcaster.channels.protocol import ChannelEvent, RawEvent, Receipt, Reply, Unrecognised, WebhookRequest
+from broadcaster.channels.protocol import ChannelEvent, RawEvent, Receipt, Reply, Unrecognised, WebhookRequest, readable
 from broadcaster.domain.message import AttemptState, ChannelKind
 from broadcaster.errors import BadSignature
 
@@ -90,14 +90,14 @@ def inbound_event(sid: str, pairs: Pairs, *, sent_at: datetime | None = None) ->
     """What a person wrote, as kept. `sent_at` (aware) is known only where it was fetched."""
     moment = sent_at.isoformat() if sent_at else ""
     raw = json.dumps({"kind": "inbound", "d": "", "sent_at": moment, "form": pairs}, ensure_ascii=False)
-    return RawEvent(ACCOUNT, sid, "inbound", raw)
+    return RawEvent(ACCOUNT, sid, "inbound", raw, sent_at)
 
 
 def parse(event: RawEvent) -> Sequence[ChannelEvent]:
     """What a kept event means; exactly one event."""
     try:
         kept = json.loads(event.raw)
-        fields = {str(name): str(value) for name, value in kept["form"]}
+        fields = {readable(name): readable(value) for name, value in kept["form"]}
         if event.kind == "status":
             return (_receipt(fields, str(kept.get("d", ""))),)
         return (_reply(fields, str(kept.get("sent_at") or "")),)

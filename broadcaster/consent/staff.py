@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
-from broadcaster.consent.people import addresses_of
+from broadcaster.consent.people import active, addresses_of, decisions_of
 from broadcaster.consent.queries import ConsentStory, story
 from broadcaster.consent.rules import ANY_CHANNEL, STAFF, Address, Purpose, checked_note
 from broadcaster.consent.service import allow as _allow
@@ -30,10 +30,10 @@ def stop(
     with db.write() as session:
         member = require(session, by, MAY_STOP)
         blind = db.sealer.blind("address", address.text)
-        now = _after_what_is_known(session, blind, now)
         _stop(
-            session, channel=ANY_CHANNEL, address_blind=blind, source=STAFF, wording="petugas", now=now, event_id=None,
-            purpose=purpose, staff=member.username, sealed_note=db.sealer.seal("note", note),
+            session, channel=ANY_CHANNEL, address_blind=blind, source=STAFF, wording="petugas",
+            now=_newest(session, blind, now), heard_at=now, event_id=None, purpose=purpose, staff=member.username,
+            sealed_note=db.sealer.seal("note", note),
         )  # fmt: skip
         found = story(session, db.sealer, address, now)
         _audit(session, "consent.stop", blind, purpose, member.username, now)
@@ -47,22 +47,22 @@ def allow(db: Database, address: Address, *, source: str, by: str, now: datetime
     with db.write() as session:
         member = require(session, by, MAY_ALLOW)
         blind = db.sealer.blind("address", address.text)
-        now = _after_what_is_known(session, blind, now)
         _allow(
-            session, channel=ANY_CHANNEL, address_blind=blind, source=STAFF, wording="petugas", now=now,
-            staff=member.username, sealed_note=db.sealer.seal("note", note),
+            session, channel=ANY_CHANNEL, address_blind=blind, source=STAFF, wording="petugas",
+            now=_newest(session, blind, now), heard_at=now, staff=member.username,
+            sealed_note=db.sealer.seal("note", note),
         )  # fmt: skip
         found = story(session, db.sealer, address, now)
         _audit(session, "consent.allow", blind, "all", member.username, now)
     return found
 
 
-def _after_what_is_known(session: Session, blind: bytes, now: datetime) -> datetime:
-    """`now`, or the moment after the newest entry: staff decide knowing it, whatever a clock says that runs ahead."""
-    newest = session.exec(
-        select(func.max(ConsentEntry.at)).where(col(ConsentEntry.address_blind).in_(addresses_of(session, blind)))
-    ).one()
-    return now if newest is None else max(now, newest + timedelta(microseconds=1))
+def _newest(session: Session, blind: bytes, now: datetime) -> datetime:
+    """The moment of a decision that staff enter: after everything on record, which they can see, whatever the clocks say."""
+    blinds = addresses_of(session, blind)
+    said = [one.at for one in decisions_of(session, blinds)]
+    said += [row.since for one in blinds for row in active(session, one, now)]
+    return max([now, *(moment + timedelta(microseconds=1) for moment in said)])
 
 
 def _audit(session: Session, action: str, blind: bytes, purpose: str, by: str, now: datetime) -> None:

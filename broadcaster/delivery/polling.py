@@ -8,8 +8,9 @@ from datetime import timedelta
 
 from broadcaster.channels.protocol import LookUp, Poller, RawEvent, ReceiptPoller
 from broadcaster.clock import Clock
+from broadcaster.consent.service import learned
 from broadcaster.outbox.queries import unfinished_ids
-from broadcaster.outbox.service import cursor, keep_event, move_cursor, remember_asked_ids
+from broadcaster.outbox.service import cursor, event_ids, keep_event, move_cursor, remember_asked_ids
 from broadcaster.storage.database import Database
 
 #: Receipts are asked for this long after the sending began; later ones no longer change what anyone does.
@@ -54,8 +55,12 @@ def _keep(
         return 0
     now = clock.now()
     with db.write() as session:
-        new = sum(keep_event(session, db.sealer, event, now) is not None for event in events)
+        known = [event for event in events if keep_event(session, db.sealer, event, now) is None]
+        said = {event.key: event.sent_at for event in known if event.sent_at is not None}
+        if said:
+            ids = event_ids(session, account, list(said))
+            learned(session, {ids[key]: moment for key, moment in said.items() if key in ids}, now)
         remember_asked_ids(session, account, asked, now)
         if following is not None:
             move_cursor(session, account, following)
-    return new
+    return len(events) - len(known)

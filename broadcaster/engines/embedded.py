@@ -10,7 +10,9 @@ import asyncio
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from broadcaster.jobs import LASTING, Job, Running, read_first, run_when_due
+from broadcaster.app import App
+from broadcaster.jobs import JOBS, LASTING, Job, Running, run, run_when_due
+from broadcaster.outbox.queries import unread
 
 
 async def run_until_stopped(running: Running) -> None:
@@ -52,3 +54,22 @@ async def run_until_stopped(running: Running) -> None:
             # drains see `stop`, give their rows and lanes back and wait for their calls
             await asyncio.wait(list(running.lanes.values()))
         scheduler.shutdown(wait=False)
+
+
+async def read_first(running: Running) -> None:
+    """Fetch and act on all that people did while no process was there to hear it, before anything is sent.
+
+    Where that cannot be done (a provider does not answer, another process is at it), the process begins all the same, and the
+    gate holds back what it must.
+    """
+    by_name = {job.name: job for job in JOBS}
+    for fetching in ("poll", "missed"):
+        await run(by_name[fetching], running)
+    while not running.stop.is_set() and await asyncio.to_thread(_unread, running.app):
+        if not await run(by_name["events"], running):
+            return
+
+
+def _unread(app: App) -> bool:
+    with app.db.read() as session:
+        return unread(session)

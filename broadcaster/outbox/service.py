@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import orjson
 from sqlmodel import Session, col, select
 
-from broadcaster.channels.protocol import Button, Outgoing, RawEvent, Receipt
+from broadcaster.channels.protocol import Button, Outgoing, RawEvent, Receipt, readable
 from broadcaster.errors import Blocked
 from broadcaster.outbox.gate import CARD_DUE
 from broadcaster.outbox.record import Classify, Consequence, Evidence, raise_evidence
@@ -23,6 +23,7 @@ from broadcaster.storage.types import to_micros
 ANSWER_LIFE = timedelta(hours=24)
 #: How long evidence may still come before `accepted`, `sent` and `unknown` stand as final.
 SETTLE = timedelta(days=3)
+_MOST_PROBLEM = 200  # characters
 
 
 @dataclass(frozen=True)
@@ -230,6 +231,16 @@ def keep_event(session: Session, sealer: Sealer, raw: RawEvent, now: datetime) -
     return None if row is None else int(row[0])
 
 
+def event_ids(session: Session, account: str, keys: Sequence[str]) -> dict[str, int]:
+    """The ids of the kept events with these keys."""
+    found = session.exec(
+        select(ProviderEvent.event_key, ProviderEvent.id).where(
+            ProviderEvent.account == account, col(ProviderEvent.event_key).in_(keys)
+        )
+    )
+    return {key: event_id for key, event_id in found if event_id is not None}
+
+
 def _written_out(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\u0000")
 
@@ -248,10 +259,18 @@ def move_cursor(session: Session, account: str, position: str) -> None:
     session.flush()
 
 
+def forget_cursor(session: Session, account: str) -> None:
+    """Polling begins anew when it goes on. An account whose webhook has spoken since may number its events anew meanwhile, and
+    asking from an old number on would throw the lower ones away."""
+    plain(session).run(
+        "UPDATE poll_cursor SET position = '' WHERE account = :account AND position <> ''", account=account
+    )
+
+
 def mark_applied(session: Session, event_id: int, now: datetime, problem: str = "") -> None:
     """The event has been acted on, or could not be (`problem`, without personal data)."""
     row = session.get_one(ProviderEvent, event_id)
-    row.applied_at, row.problem = now, problem
+    row.applied_at, row.problem = now, readable(problem)[:_MOST_PROBLEM]
     session.add(row)
     session.flush()
 

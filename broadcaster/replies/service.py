@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import Session, col, select
 
-from broadcaster.channels.protocol import Blocked, Channel, ChannelEvent, RawEvent, Receipt, Reply
+from broadcaster.channels.protocol import Blocked, ChannelEvent, RawEvent, Reader, Receipt, Reply
 from broadcaster.delivery import evidence
 from broadcaster.outbox.queries import KeptEvent, unapplied_events
 from broadcaster.outbox.record import Classify
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 
 def apply_events(
-    db: Database, channels_by_account: Mapping[str, Channel], now: datetime, limit: int = 200, *, classify: Classify
+    db: Database, readers: Mapping[str, Reader], now: datetime, limit: int = 200, *, classify: Classify
 ) -> int:
     """Act on the oldest events nothing has acted on yet; returns how many were taken from the pile.
 
@@ -42,22 +42,22 @@ def apply_events(
         try:
             with db.write() as session:
                 for event in group:
-                    _apply(session, db.sealer, channels_by_account, event, now, classify)
+                    _apply(session, db.sealer, readers, event, now, classify)
         except (OperationalError, InterfaceError):
             raise  # the database is away or locked: the events wait as they are
         except Exception as error:
             log.warning("a group of provider events is applied one by one", error=type(error).__name__)
             for event in group:
-                _apply_alone(db, channels_by_account, event, now, classify)
+                _apply_alone(db, readers, event, now, classify)
     return len(events)
 
 
 def _apply_alone(
-    db: Database, channels_by_account: Mapping[str, Channel], event: KeptEvent, now: datetime, classify: Classify
+    db: Database, readers: Mapping[str, Reader], event: KeptEvent, now: datetime, classify: Classify
 ) -> None:
     try:
         with db.write() as session:
-            _apply(session, db.sealer, channels_by_account, event, now, classify)
+            _apply(session, db.sealer, readers, event, now, classify)
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
@@ -71,14 +71,14 @@ def _apply_alone(
 def _apply(
     session: Session,
     sealer: Sealer,
-    channels_by_account: Mapping[str, Channel],
+    readers: Mapping[str, Reader],
     event: KeptEvent,
     now: datetime,
     classify: Classify,
 ) -> None:
     if _taken(session, event.id):
         return
-    problem = _act(session, sealer, channels_by_account.get(event.account), event, now, classify)
+    problem = _act(session, sealer, readers.get(event.account), event, now, classify)
     mark_applied(session, event.id, now, problem)
 
 
@@ -89,13 +89,13 @@ def _taken(session: Session, event_id: int) -> bool:
 
 
 def _act(
-    session: Session, sealer: Sealer, channel: Channel | None, event: KeptEvent, now: datetime, classify: Classify
+    session: Session, sealer: Sealer, reader: Reader | None, event: KeptEvent, now: datetime, classify: Classify
 ) -> str:
     """Act on everything in one kept event; returns the problem, "" for none."""
-    if channel is None:
+    if reader is None:
         return "no_channel"
     raw = RawEvent(event.account, event.key, event.kind, sealer.open("event", event.sealed_raw))
-    problems = [_act_on(session, sealer, part, event, now, classify) for part in channel.parse(raw)]
+    problems = [_act_on(session, sealer, part, event, now, classify) for part in reader.parse(raw)]
     return "; ".join(problem for problem in problems if problem)
 
 
