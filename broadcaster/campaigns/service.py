@@ -49,7 +49,11 @@ def create(db: Database, definition: Definition, *, by: str | None, now: datetim
                 code="name_taken",
             )
         for step in definition.steps:
-            latest(session, step.message)
+            if latest(session, step.message).purpose != "campaign":
+                raise BadInput(
+                    f"Pesan {step.message} bukan pesan kampanye; pilih pesan lain, lihat `broadcaster content status`.",
+                    code="not_for_campaigns",
+                )
         campaign = Campaign(
             name=definition.name,
             lineage=definition.name,

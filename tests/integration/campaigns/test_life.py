@@ -74,6 +74,12 @@ def test_a_message_that_does_not_exist_is_refused_at_once(office):
         office.create(FILE.replace("ambil-kartu-2", "ambil-kartu-9"))
 
 
+def test_an_apology_or_an_answer_is_no_step_of_a_campaign(office):
+    for key in ("maaf-1", "terima-kasih-1", "answer:where_when"):
+        with pytest.raises(BadInput, match="bukan pesan kampanye"):
+            office.create(FILE.replace("ambil-kartu-2", key))
+
+
 def test_nobody_due_is_said_instead_of_a_campaign_without_people(office):
     with pytest.raises(Blocked) as caught:
         office.start()
