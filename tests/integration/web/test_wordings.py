@@ -75,7 +75,7 @@ def test_what_is_in_the_phones_is_the_preview(app: App, client: Client) -> None:
         texts = {shown.channel: shown.text for shown in found.channels}
         assert _bubbles(page) == [texts[channel] for channel in ("whatsapp", "telegram", "sms")]
         assert texts["village_list"] in _words(page)
-        assert page.count('class="tap"') == 2 * 3
+        assert page.count('<li class="tap">') == 2 * 3
         assert f'aria-current="true">{sample.label}<' in page
 
 
