@@ -99,19 +99,22 @@ class TelegramPoller:
         _quiet()
         self._transport = transport
         self._url = f"{base_url.rstrip('/')}/bot{token}"
+        self._asked = False
 
     async def poll(self, cursor: str) -> tuple[Sequence[RawEvent], str]:
         """The next updates. `cursor` is the next update id to ask for; asking for it confirms everything before it.
 
         After an empty answer the cursor is empty again: nothing unconfirmed is left then, and Telegram may begin its
-        numbers anew (at a random place, even a lower one) after a week of silence.
+        numbers anew (at a random place, even a lower one) after a week of silence. For the same reason the first question of a
+        process is asked without a number: it may be an old one, and what comes a second time is known by its key.
         """
         wanted = {
             "timeout": "0", "limit": str(_UPDATES_PER_POLL), "allowed_updates": json.dumps(ALLOWED_UPDATES),
         }  # fmt: skip
-        if cursor:
+        if cursor and self._asked:
             wanted["offset"] = cursor
         updates = await self._get_updates(wanted)
+        self._asked = True
         if not updates:
             return (), ""
         events = [telegram_events.of_update(update) for update in updates]

@@ -18,6 +18,7 @@ from broadcaster.errors import BadSignature
 ACCOUNT = "twilio"
 WHATSAPP_PREFIX = "whatsapp:"
 _MOST_FIELDS = 1000
+_LONGEST_ID, _LONGEST_CODE = 100, 40  # Twilio's have 34 and 5 characters
 Pairs = list[tuple[str, str]]
 
 #: Twilio's words for the state of a text we sent (docs/channels.md). What is missing here says nothing about it.
@@ -111,8 +112,8 @@ def _receipt(fields: dict[str, str], reference: str) -> ChannelEvent:
     state = STATES.get(status)
     if state is None or not (sid or reference):
         return Unrecognised(f"a receipt with the status {status[:40]!r}")
-    code = fields.get("ErrorCode", "") if state is AttemptState.FAILED else ""
-    return Receipt(reference=reference, provider_id=sid, state=state, code=code)
+    code = fields.get("ErrorCode", "")[:_LONGEST_CODE] if state is AttemptState.FAILED else ""
+    return Receipt(reference=reference, provider_id=sid if len(sid) <= _LONGEST_ID else "", state=state, code=code)
 
 
 def _reply(fields: dict[str, str], sent_at: str) -> ChannelEvent:

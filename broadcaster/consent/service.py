@@ -182,12 +182,18 @@ def learned(session: Session, said: Mapping[int, datetime], now: datetime) -> No
     for entry in entries:
         if entry.event_id is None or entry.event_id in exact:
             continue
+        moment = min(said[entry.event_id], entry.at)
         _enter(
             session, channel=entry.channel, address_blind=entry.address_blind, decision=entry.decision,
-            source=entry.source, wording=entry.wording, now=min(said[entry.event_id], entry.at), heard_at=now, exact=True,
-            event_id=entry.event_id, purpose=entry.purpose,
+            source=entry.source, wording=entry.wording, now=moment, heard_at=now, exact=True, event_id=entry.event_id,
+            purpose=entry.purpose,
         )  # fmt: skip
-        settle(session, addresses_of(session, entry.address_blind), now, event_id=entry.event_id)
+        blinds = addresses_of(session, entry.address_blind)
+        for row in (row for blind in blinds for row in active(session, blind, now) if of_the_person(row)):
+            if row.since == entry.at:  # it stands since then because of what was heard then; a wish in between is newer
+                row.since = moment
+                session.add(row)
+        settle(session, blinds, now, event_id=entry.event_id)
 
 
 def settle(

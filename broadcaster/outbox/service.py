@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ ANSWER_LIFE = timedelta(hours=24)
 #: How long evidence may still come before `accepted`, `sent` and `unknown` stand as final.
 SETTLE = timedelta(days=3)
 _MOST_PROBLEM = 200  # characters
+_LONGEST_KEY = 200
 
 
 @dataclass(frozen=True)
@@ -225,7 +227,7 @@ def keep_event(session: Session, sealer: Sealer, raw: RawEvent, now: datetime) -
     row = plain(session).one(
         "INSERT INTO provider_event (account, event_key, kind, sealed_raw, received_at, problem)"
         " VALUES (:account, :key, :kind, :raw, :now, '') ON CONFLICT DO NOTHING RETURNING id",
-        account=raw.account, key=_written_out(raw.key), kind=raw.kind, raw=sealer.seal("event", _written_out(raw.raw)),
+        account=raw.account, key=_kept_key(raw.key), kind=raw.kind, raw=sealer.seal("event", _written_out(raw.raw)),
         now=to_micros(now),
     )  # fmt: skip
     return None if row is None else int(row[0])
@@ -233,12 +235,19 @@ def keep_event(session: Session, sealer: Sealer, raw: RawEvent, now: datetime) -
 
 def event_ids(session: Session, account: str, keys: Sequence[str]) -> dict[str, int]:
     """The ids of the kept events with these keys."""
+    kept = {_kept_key(key): key for key in keys}
     found = session.exec(
         select(ProviderEvent.event_key, ProviderEvent.id).where(
-            ProviderEvent.account == account, col(ProviderEvent.event_key).in_(keys)
+            ProviderEvent.account == account, col(ProviderEvent.event_key).in_(kept)
         )
     )
-    return {key: event_id for key, event_id in found if event_id is not None}
+    return {kept[key]: event_id for key, event_id in found if event_id is not None}
+
+
+def _kept_key(key: str) -> str:
+    """No provider's key is so long, and no index of PostgreSQL takes one that is."""
+    written = _written_out(key)
+    return written if len(written) <= _LONGEST_KEY else f"sha256:{hashlib.sha256(written.encode()).hexdigest()}"
 
 
 def _written_out(text: str) -> str:
@@ -257,14 +266,6 @@ def move_cursor(session: Session, account: str, position: str) -> None:
     row.position = position
     session.add(row)
     session.flush()
-
-
-def forget_cursor(session: Session, account: str) -> None:
-    """Polling begins anew when it goes on. An account whose webhook has spoken since may number its events anew meanwhile, and
-    asking from an old number on would throw the lower ones away."""
-    plain(session).run(
-        "UPDATE poll_cursor SET position = '' WHERE account = :account AND position <> ''", account=account
-    )
 
 
 def mark_applied(session: Session, event_id: int, now: datetime, problem: str = "") -> None:

@@ -44,11 +44,11 @@ async def twilio_inbound(request: Request) -> Response:
 
 @router.post("/hooks/telegram")
 async def telegram(request: Request) -> Response:
-    await _keep(request, _TELEGRAM, numbered_anew=True)
+    await _keep(request, _TELEGRAM)
     return Response(status_code=204)
 
 
-async def _keep(request: Request, kinds: tuple[ChannelKind, ...], *, numbered_anew: bool = False) -> None:
+async def _keep(request: Request, kinds: tuple[ChannelKind, ...]) -> None:
     """Verify by the first of `kinds` that is configured, and keep what the call brings."""
     app = app_of(request)
     call = WebhookRequest(
@@ -60,16 +60,14 @@ async def _keep(request: Request, kinds: tuple[ChannelKind, ...], *, numbered_an
     if channel is None:
         raise BadSignature(f"not configured: {', '.join(kinds)}")
     channel.verify(call)
-    await run_in_threadpool(_store, app, channel.read_webhook(call), channel.account if numbered_anew else "")
+    await run_in_threadpool(_store, app, channel.read_webhook(call))
 
 
-def _store(app: App, events: Sequence[RawEvent], forget: str) -> None:
+def _store(app: App, events: Sequence[RawEvent]) -> None:
     now = app.now()
     with app.db.write() as session:
         for event in events:
             outbox.keep_event(session, app.db.sealer, event, now)
-        if forget:
-            outbox.forget_cursor(session, forget)
 
 
 def _called_url(request: Request, public_base_url: str) -> str:
