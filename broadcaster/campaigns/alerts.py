@@ -21,6 +21,7 @@ TITLES: dict[str, str] = {
     "template_recategorised": "Meta menggeser kategori templat WhatsApp {subject} dari {asked} menjadi {given}.",
     "template_missing": "Templat WhatsApp {subject} tidak ada lagi di akun Twilio ini.",
     "template_waiting": "Templat WhatsApp {subject} belum boleh dikirim, padahal ada kampanye yang memerlukannya.",
+    "officer_report": "Petugas desa {subject} melaporkan {messages} keluarga yang pindah, berduka, atau tidak bersedia.",
 }
 #: kind -> who acts, and how it goes on
 ACTS: dict[str, str] = {
@@ -43,6 +44,8 @@ ACTS: dict[str, str] = {
     " WhatsApp-nya menunggu, saluran lain tetap berjalan.",
     "template_waiting": "Pesannya menunggu dan sistem melanjutkan sendiri setelah templatnya disetujui; admin melihat keadaannya"
     " dengan broadcaster content status.",
+    "officer_report": "Petugas kantor membaca `broadcaster officer reports`, menghubungi keluarga, lalu memutuskan dengan"
+    " `broadcaster officer settle NOMOR --as confirmed` atau `--as wrong`, dengan --by NAMA.",
 }
 #: Alerts that stand as long as the template stands so.
 TEMPLATE_ALERTS = frozenset(kind for kind in TITLES if kind.startswith("template_"))

@@ -86,12 +86,23 @@ _REASONS: dict[str, dict[str, str]] = {
         "address_invalid": "Tidak dikirim karena nomor ini tidak dapat dihubungi lewat {channel}.",
         "arrived_before": "Dibatalkan karena pesan lewat saluran sebelumnya ternyata sampai.",
         "says_collected": "Dibatalkan karena keluarga mengabarkan kartunya sudah diambil.",
+        "officer_handed_over": "Dibatalkan karena petugas desa mencatat kartunya sudah diserahkan.",
+        "officer_moved": "Dibatalkan karena petugas desa mencatat keluarga ini sudah pindah.",
+        "officer_deceased": "Dibatalkan karena petugas desa mencatat anaknya meninggal dunia.",
+        "officer_refused": "Dibatalkan karena petugas desa mencatat keluarga ini tidak bersedia.",
     },
 }
 #: States in which the code table's own sentence says best what happened and who acts.
 _BY_CODE = frozenset({Status.PLANNED, Status.FAILED, Status.UNKNOWN})
 
-_VILLAGE_LIST = "Dicantumkan pada daftar petugas registrasi desa."
+#: The officer's list has no provider: what officers note about a line is its receipt.
+_VILLAGE_LIST: dict[str, str] = {
+    Status.ACCEPTED: "Dicantumkan pada daftar petugas registrasi desa.",
+    Status.SENT: "Dicantumkan pada daftar petugas registrasi desa.",
+    Status.DELIVERED: "Keluarga sudah dikabari oleh petugas registrasi desa.",
+    Status.READ: "Keluarga sudah dikabari oleh petugas registrasi desa.",
+    Status.FAILED: "Tidak sampai: menurut petugas registrasi desa, keluarga ini pindah atau anaknya meninggal dunia.",
+}
 
 #: Why this channel and not the one before: by what became of that one.
 _FOLLOWS: dict[str, str] = {
@@ -104,9 +115,13 @@ _FOLLOWS: dict[str, str] = {
 
 def sentence(channel: str, status: str, reason: str, code_sentence: str | None = None) -> str:
     """What happened to one message, in one sentence. `code_sentence`: what the code table says of the provider's code."""
-    if channel == ChannelKind.VILLAGE_LIST and status in (Status.ACCEPTED, Status.SENT, Status.DELIVERED, Status.READ):
-        return _VILLAGE_LIST
     kind = reason.partition(":")[0]
+    if (
+        channel == ChannelKind.VILLAGE_LIST
+        and status in _VILLAGE_LIST
+        and (status != Status.FAILED or kind == "receipt")
+    ):
+        return _VILLAGE_LIST[status]
     if status in _PLAIN:
         text = _STATES[status]
     elif kind in ("rejected", "receipt") and code_sentence and status in _BY_CODE:

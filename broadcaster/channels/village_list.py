@@ -23,7 +23,7 @@ class VillageListChannel:
 
     kind = ChannelKind.VILLAGE_LIST
     account = "village_list"
-    #: One line of a printed list; the officer's ticks come back through the register and the tick page, not from here.
+    #: One line of a list. What officers note about it comes from their page (the village room), as receipts by our reference.
     limits = Limits(characters=500, buttons=0, receipts=False, template_only=False, two_way=False)
 
     async def send(self, outgoing: Outgoing) -> Answer:

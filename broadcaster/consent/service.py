@@ -264,6 +264,30 @@ def suppress(
         session.refresh(row)
 
 
+def release(
+    session: Session, *, address_blind: bytes, household_id: int, reason: str, since: datetime, now: datetime
+) -> bool:
+    """End what was put on this address for this family alone, for `reason` and at the moment `since`; whether there was such.
+
+    A pause of another moment is somebody else's to end.
+    """
+    row = session.exec(
+        select(Suppression).where(
+            Suppression.channel == ANY_CHANNEL,
+            Suppression.address_blind == address_blind,
+            Suppression.household_id == household_id,
+            Suppression.reason == reason,
+            Suppression.since == since,
+        )
+    ).first()
+    if row is None or (row.until is not None and row.until <= now):
+        return False
+    row.until = now
+    session.add(row)
+    session.flush()
+    return True
+
+
 # -------------------------------------------------------------------------------------------------------------- helpers
 
 
@@ -303,5 +327,5 @@ def _shut(session: Session, channel: str, address_blind: bytes) -> bool:
 
 
 __all__ = [
-    "ANY_CHANNEL", "UNREACHABLE", "allow", "close", "learned", "reopen", "settle", "stop", "suppress", "wrote",
+    "ANY_CHANNEL", "UNREACHABLE", "allow", "close", "learned", "release", "reopen", "settle", "stop", "suppress", "wrote",
 ]  # fmt: skip

@@ -48,6 +48,7 @@ _DEPENDENT = {
     "message": "sudah dibuatkan pesan",
     "message_child": "sudah dibuatkan pesan",
     "conversation": "sudah ada percakapan dengan keluarganya",
+    "tick": "sudah dicatat oleh petugas desa",
     "suppression": "sudah ada permintaan berhenti dari keluarganya",
     "contact_point": "orang tuanya sudah menghubungkan Telegram",
 }

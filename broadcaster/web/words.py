@@ -63,12 +63,17 @@ CHANNEL_NOTE: dict[str, str] = {
     ChannelKind.VILLAGE_LIST: "Keluarga yang tidak terjangkau pesan dikabari oleh petugas registrasi desa.",
 }
 
-_ON_THE_LIST = Word("Tercantum", "accepted", "Keluarga ada pada daftar petugas desa.")
+#: Nobody accepts a line of the officer's list, it stands there; and what officers note is no provider's word.
+_ON_THE_LIST: dict[str, Word] = {
+    Status.ACCEPTED: Word("Tercantum", "accepted", "Keluarga ada pada daftar petugas desa."),
+    Status.DELIVERED: Word("Dikabari", "delivered", "Keluarga sudah dikabari, menurut petugas desa."),
+    Status.FAILED: Word("Tidak dikabari", "failed", "Keluarga tidak dapat dikabari lewat petugas desa."),
+}
 
 
 def on_channel(channel: str, state: str) -> Word:
-    """A status in the words of its channel: nobody accepts a line of the officer's list, it stands there."""
-    return _ON_THE_LIST if (channel, state) == (ChannelKind.VILLAGE_LIST, Status.ACCEPTED) else STATUS[state]
+    """A status in the words of its channel."""
+    return _ON_THE_LIST.get(state, STATUS[state]) if channel == ChannelKind.VILLAGE_LIST else STATUS[state]
 
 
 CAMPAIGN: dict[str, Word] = {
@@ -173,6 +178,10 @@ REASON: dict[str, str] = {
     "deferred": "Belum dapat diserahkan, dicoba lagi otomatis",
     "no_answer": "Penyedia tidak memberi jawaban yang pasti",
     "says_collected": "Keluarga mengabari bahwa kartunya sudah diambil",
+    "officer_handed_over": "Petugas desa mencatat kartunya sudah diserahkan",
+    "officer_moved": "Petugas desa mencatat keluarganya pindah",
+    "officer_deceased": "Petugas desa mencatat anaknya meninggal dunia",
+    "officer_refused": "Petugas desa mencatat keluarganya tidak bersedia",
     "late_skip": "Jadwal kirimnya terlewat",
     "late_ask": "Jadwal kirimnya terlewat, menunggu keputusan operator",
     "late_skipped": "Jadwal kirimnya terlewat, dilewati oleh operator",

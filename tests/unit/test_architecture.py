@@ -27,6 +27,7 @@ WRITERS: dict[str, set[str]] = {
     # init makes the senders and the portfolio of a new installation
     "outbox": {"outbox", "operations"},
     "replies": {"replies"},
+    "village": {"village"},
     "operations": {"operations", "results", "jobs"},
 }
 
@@ -104,7 +105,7 @@ def test_one_room_writes_a_table(path):
 def test_a_worker_loads_no_web_framework_and_no_migrations():
     code = (
         "import broadcaster.jobs, broadcaster.engines.embedded, sys\n"
-        "print(sorted(set(sys.modules) & {'fastapi', 'starlette', 'jinja2', 'alembic', 'uvicorn', 'typer'}))"
+        "print(sorted(set(sys.modules) & {'fastapi', 'starlette', 'jinja2', 'alembic', 'uvicorn', 'typer', 'typst'}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -14,13 +14,14 @@ from broadcaster.outbox.gate import GATE
 from broadcaster.outbox.rules import LATE_SKIPPED
 from broadcaster.outbox.unknown import NOT_RECEIVED, RECEIVED, REPLACED
 from broadcaster.shipped import content_dir
+from broadcaster.village.rules import STOPS
 
 CODES = load_codes(content_dir() / "codes").sentences()
 #: What the outbox writes into a message's reason, with and without a code behind it.
 WRITTEN = {
     "", "expired", "no_answer", "restored", "changed_meanwhile", "cannot_render:missing", "error:KeyError",
     "deferred:connect_refused", "deferred:stale_intent", "rejected:99999", "receipt:99999", "says_collected",
-    LATE_SKIPPED, RECEIVED, NOT_RECEIVED, REPLACED,
+    LATE_SKIPPED, RECEIVED, NOT_RECEIVED, REPLACED, *STOPS,
     *(check.reason for check in GATE), *(reason for many in REASONS.values() for reason in many),
 }  # fmt: skip
 ENGLISH = re.compile(

@@ -359,6 +359,27 @@ def upgrade() -> None:
         sa.UniqueConstraint("batch_id", "number"),
     )
     op.create_table(
+        "officer_link",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("village_id", Id, nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("pin_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.Column("created_at", Micros, nullable=False),
+        sa.Column("expires_at", Micros, nullable=False),
+        sa.Column("revoked_at", Micros, nullable=True),
+        sa.Column("wrong_pins", sa.Integer(), nullable=False),
+        sa.Column("locked_until", Micros, nullable=True),
+        sa.Column("opened_at", Micros, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["village_id"],
+            ["village.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("token_hash"),
+    )
+    op.create_index(op.f("ix_officer_link_village_id"), "officer_link", ["village_id"], unique=False)
+    op.create_table(
         "sender",
         sa.Column("id", Id, nullable=False),
         sa.Column("name", sa.String(), nullable=False),
@@ -658,6 +679,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("template_version_id", "account"),
     )
+    op.create_table(
+        "tick",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("link_id", Id, nullable=False),
+        sa.Column("household_id", Id, nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("client_id", sa.String(), nullable=False),
+        sa.Column("about", sa.String(), nullable=False),
+        sa.Column("said_at", Micros, nullable=False),
+        sa.Column("received_at", Micros, nullable=False),
+        sa.Column("settled_as", sa.String(), server_default="", nullable=False),
+        sa.Column("settled_by", sa.String(), server_default="", nullable=False),
+        sa.Column("settled_at", Micros, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["household_id"],
+            ["household.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["link_id"],
+            ["officer_link.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("household_id", "kind", "client_id"),
+    )
+    op.create_index("ix_tick_household", "tick", ["household_id", "said_at"], unique=False)
+    op.create_index(op.f("ix_tick_link_id"), "tick", ["link_id"], unique=False)
     op.create_table(
         "wave",
         sa.Column("id", Id, nullable=False),
