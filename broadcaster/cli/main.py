@@ -6,7 +6,20 @@ from collections.abc import Sequence
 
 import typer
 
-from broadcaster.cli import campaign, consent, content, demo, inbox, office, register, sending, show, tries, unknown
+from broadcaster.cli import (
+    campaign,
+    consent,
+    content,
+    demo,
+    inbox,
+    office,
+    officer,
+    register,
+    sending,
+    show,
+    tries,
+    unknown,
+)
 from broadcaster.cli.common import refused, set_up_logging
 from broadcaster.errors import Refused
 
@@ -18,7 +31,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for group in (demo, office, register, campaign, sending, content, inbox, show, unknown, consent, tries):
+for group in (demo, office, register, campaign, sending, content, inbox, show, officer, unknown, consent, tries):
     group.add_to(app)
 
 
