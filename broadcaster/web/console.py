@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from broadcaster.app import App
 from broadcaster.errors import BadSignature, NotAllowed, NotFound, Refused
-from broadcaster.web import hooks, words
+from broadcaster.web import hooks, officer, words
 from broadcaster.web.pages import campaigns, home, inbox, results, session, wordings
 from broadcaster.web.pages.session import sign_in_address
 from broadcaster.web.render import STATIC_DIR, problem
@@ -36,6 +36,7 @@ def create_app(app: App) -> FastAPI:
     web.state.broadcaster = app
     for router in (
         hooks.router,
+        officer.router,
         session.router,
         home.router,
         campaigns.router,

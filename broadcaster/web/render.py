@@ -76,6 +76,7 @@ def page(request: Request, template: str, *, status: int = 200, **context: objec
         today=today(now, zone),
         now=now,
         hour=lambda value: formats.hour(value, zone),
+        local_day=lambda value: formats.day(value.astimezone(zone).date()),
         moment=lambda value: formats.moment(value, zone),
         **context,
     )

@@ -91,12 +91,12 @@ class Pages:
 
     @property
     def offset(self) -> int:
-        return (self.number - 1) * PAGE_SIZE
+        return max(0, self.first - 1)
 
 
-def pages(number: int, count: int) -> Pages:
-    """Page `number` (from 1) of a list of `count`; a number past the end is the last page."""
-    total = max(1, -(-count // PAGE_SIZE))
+def pages(number: int, count: int, size: int = PAGE_SIZE) -> Pages:
+    """Page `number` (from 1) of a list of `count`, `size` to a page; a number past the end is the last page."""
+    total = max(1, -(-count // size))
     number = min(max(1, number), total)
-    first = (number - 1) * PAGE_SIZE + 1 if count else 0
-    return Pages(number, total, count, first, min(number * PAGE_SIZE, count))
+    first = (number - 1) * size + 1 if count else 0
+    return Pages(number, total, count, first, min(number * size, count))

@@ -1,7 +1,7 @@
 """Who may see a page, which forms are ours, and the headers every answer carries.
 
-- `gate` runs before every address and lets only `PUBLIC` pass without a signed-in account: a new page is closed until
-  somebody opens it on purpose.
+- `gate` runs before every address and lets only `PUBLIC` and `OFFICER` pass without a signed-in account: a new page is closed
+  until somebody opens it on purpose.
 - `Guard` refuses forms of other sites, caps what may be sent to us, and puts the protecting headers on each answer.
 """
 
@@ -33,6 +33,8 @@ PUBLIC = frozenset(
     }
 )
 STATIC = "/static/"
+#: Village officers have no account: their link and its PIN let them in, at this address and nowhere else.
+OFFICER = "/petugas/"
 HOOKS = "/hooks/"  # signed by the provider, so not guarded as a browser's form
 MAX_BODY = 64 * 1024  # bytes; Twilio and Telegram send a few kB, the console's forms far less
 
@@ -62,7 +64,8 @@ Here = Annotated[App, Depends(app_of)]
 
 def gate(request: Request) -> Member | None:
     """The signed-in member; None at a public address; raises `SignInNeeded` everywhere else."""
-    if request.scope["path"] in PUBLIC:
+    path: str = request.scope["path"]
+    if path in PUBLIC or path.startswith(OFFICER):
         return None
     app = app_of(request)
     token = token_of(request, app.settings)
@@ -87,7 +90,7 @@ Staff = Annotated[Member, Depends(_staff)]
 
 def cookie_name(settings: Settings) -> str:
     """With https the browser itself refuses this name from anywhere but exactly our host."""
-    return "__Host-sesi" if _is_https(settings) else "sesi"
+    return "__Host-sesi" if is_https(settings) else "sesi"
 
 
 def token_of(request: Request, settings: Settings) -> str:
@@ -97,22 +100,25 @@ def token_of(request: Request, settings: Settings) -> str:
 def keep_signed_in(response: Response, token: str, settings: Settings) -> None:
     """Set the session cookie: gone when the browser closes, and at the latest when the session ends in the database."""
     response.set_cookie(
-        cookie_name(settings), token, path="/", httponly=True, samesite="lax", secure=_is_https(settings)
+        cookie_name(settings), token, path="/", httponly=True, samesite="lax", secure=is_https(settings)
     )
 
 
 def forget(response: Response, settings: Settings) -> None:
-    response.delete_cookie(cookie_name(settings), path="/", httponly=True, samesite="lax", secure=_is_https(settings))
+    response.delete_cookie(cookie_name(settings), path="/", httponly=True, samesite="lax", secure=is_https(settings))
 
 
-def _is_https(settings: Settings) -> bool:
+def is_https(settings: Settings) -> bool:
     return settings.public_base_url.startswith("https://")
 
 
 def protect(headers: MutableHeaders, path: str, status: int) -> None:
-    """Put the protecting headers on an answer. Only the style and the logo may be kept by a browser."""
+    """Put the protecting headers on an answer. Only styles, the script and the logo may be kept by a browser."""
     for name, value in _HEADERS.items():
         headers[name] = value
+    if path.startswith(OFFICER):
+        # its own small script keeps ticks while the line is away, and sends them to us
+        headers["content-security-policy"] += "; script-src 'self'; connect-src 'self'"
     kept = path.startswith(STATIC) and status in (200, 304)
     headers["cache-control"] = "public, max-age=31536000, immutable" if kept else "no-store"
 

@@ -15,7 +15,7 @@ TARGET_HEIGHT = 44
 TARGET_WIDTH = 24
 
 _CHECK = r"""
-([targetHeight, targetWidth]) => {
+([targetHeight, targetWidth, scripts]) => {
   const found = [];
   const say = (what, element) => found.push(what + (element ? ': ' + describe(element) : ''));
   const describe = (e) => (e.outerHTML || '').replace(/\s+/g, ' ').slice(0, 140);
@@ -25,7 +25,7 @@ _CHECK = r"""
       const style = getComputedStyle(one);
       if (style.display === 'none' || style.visibility === 'hidden') return false;
     }
-    return e.getClientRects().length > 0;
+    return e.getClientRects().length > 0 && e.checkVisibility();  // not behind a closed <details>
   };
   const clipped = (e) => {  // for screen readers only, or waiting outside for the keyboard
     for (let one = e; one && one.nodeType === 1; one = one.parentElement) {
@@ -46,7 +46,7 @@ _CHECK = r"""
   if (!document.title.trim()) say('no title');
   if (!document.querySelector('meta[name=viewport]')) say('no viewport');
   if (/maximum-scale|user-scalable/.test(document.querySelector('meta[name=viewport]').content)) say('zoom is blocked');
-  if (document.querySelectorAll('script').length) say('a script');
+  if (document.querySelectorAll('script').length > scripts) say('a script');
 
   // landmarks
   for (const [selector, many] of [['main', 1], ['body > header', 1], ['body > footer', 1], ['h1', 1]]) {
@@ -182,6 +182,9 @@ _CHECK = r"""
 """
 
 
-def problems(page: Page) -> list[str]:
-    """What is wrong with the page as it is now; each names the element. An empty list is a good page."""
-    return cast("list[str]", page.evaluate(_CHECK, [TARGET_HEIGHT, TARGET_WIDTH]))
+def problems(page: Page, *, scripts: int = 0) -> list[str]:
+    """What is wrong with the page as it is now; each names the element. An empty list is a good page.
+
+    `scripts`: how many the page may load.
+    """
+    return cast("list[str]", page.evaluate(_CHECK, [TARGET_HEIGHT, TARGET_WIDTH, scripts]))
