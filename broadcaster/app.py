@@ -11,8 +11,17 @@ from broadcaster import clock as clocks
 from broadcaster.channels import telegram_events, twilio_events
 from broadcaster.channels.codes import Codes, load_codes
 from broadcaster.channels.http import Transport
-from broadcaster.channels.protocol import Channel, ChannelEvent, LookUp, Poller, RawEvent, Reader
+from broadcaster.channels.protocol import (
+    Channel,
+    ChannelEvent,
+    LookUp,
+    Poller,
+    RawEvent,
+    Reader,
+    TelegramBotAccount,
+)
 from broadcaster.channels.telegram import TelegramChannel, TelegramPoller
+from broadcaster.channels.telegram_account import TelegramAccount
 from broadcaster.channels.twilio import SmsChannel, TwilioPoller, WhatsAppChannel
 from broadcaster.channels.twilio_client import TwilioAccount
 from broadcaster.channels.village_list import VillageListChannel
@@ -56,6 +65,7 @@ class App:
     )  # accounts that are asked for what their webhooks failed to bring
     lookups: list[LookUp] = field(default_factory=list)  # accounts that can be asked what became of a text
     transport: Transport | None = None
+    telegram: TelegramBotAccount | None = None  # the bot itself: its name, and how its news reach us
 
     def now(self) -> datetime:
         """The current moment, aware UTC."""
@@ -142,6 +152,7 @@ def connect(app: App) -> App:
         app.channels[ChannelKind.TELEGRAM] = TelegramChannel(
             transport, token=token, base_url=base, webhook_secret=secret
         )
+        app.telegram = TelegramAccount(transport, token=token, base_url=base)
         if not settings.public_base_url or not secret:
             app.pollers.append(TelegramPoller(transport, token=token, base_url=base))
     if not ready & {ChannelKind.WHATSAPP, ChannelKind.SMS}:

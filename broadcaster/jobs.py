@@ -34,6 +34,7 @@ from broadcaster.outbox.lanes import lanes_to_take, when_moved
 from broadcaster.outbox.rules import intent_life
 from broadcaster.registry.queries import card_events
 from broadcaster.replies.service import apply_events
+from broadcaster.replies.subscribers import link_waiting
 from broadcaster.results.service import refresh_outcomes
 from broadcaster.storage.database import Database
 from broadcaster.storage.tables import JobRun
@@ -163,6 +164,11 @@ async def _events(running: Running) -> int:
     return await running.in_writer(partial(apply_events, app.db, app.readers(), app.now(), classify=app.classify))
 
 
+async def _link(running: Running) -> int:
+    app = running.app
+    return await running.in_writer(partial(link_waiting, app.db, app.now()))
+
+
 async def _follow(running: Running) -> int:
     app = running.app
     return await running.in_writer(partial(planning.follow_register, app.db, app.now()))
@@ -271,6 +277,7 @@ JOBS: tuple[Job, ...] = (
     Job("missed", timedelta(seconds=60), _missed),
     Job("settle", timedelta(seconds=60), _settle),
     Job("templates", timedelta(seconds=60), _templates),
+    Job("link_chats", timedelta(seconds=60), _link),
     Job("follow_register", timedelta(seconds=30), _follow),
     Job("outcomes", timedelta(seconds=60), _outcomes),
     Job("plan", timedelta(seconds=10), _plan),

@@ -88,7 +88,7 @@ def _ended(session: Session, context: Context, follows: Follows) -> list[_Candid
 
 def _gone(channel: str, reason: str, follows: Follows) -> bool:
     kind, _, code = reason.partition(":")
-    if kind == "address_invalid":
+    if kind in ("address_invalid", "unlinked"):
         return True
     return kind in ("rejected", "receipt") and follows(ChannelKind(channel), code, kind == "receipt")
 

@@ -84,6 +84,7 @@ _REASONS: dict[str, dict[str, str]] = {
         "card_not_due": "Tidak dikirim karena kartunya sudah diambil atau tidak diperlukan lagi.",
         "campaign_stopped": "Dibatalkan karena kampanye dihentikan.",
         "address_invalid": "Tidak dikirim karena nomor ini tidak dapat dihubungi lewat {channel}.",
+        "unlinked": "Tidak dikirim karena {channel} ini sudah diputus dari keluarga.",
         "arrived_before": "Dibatalkan karena pesan lewat saluran sebelumnya ternyata sampai.",
         "says_collected": "Dibatalkan karena keluarga mengabarkan kartunya sudah diambil.",
         "officer_handed_over": "Dibatalkan karena petugas desa mencatat kartunya sudah diserahkan.",
@@ -108,6 +109,7 @@ _VILLAGE_LIST: dict[str, str] = {
 _FOLLOWS: dict[str, str] = {
     "undelivered": "Dikirim lewat {channel} karena lewat saluran sebelumnya belum sampai setelah {detail} jam.",
     "address_invalid": "Dikirim lewat {channel} karena nomor pada saluran sebelumnya tidak dapat dihubungi.",
+    "unlinked": "Dikirim lewat {channel} karena saluran sebelumnya sudah diputus dari keluarga.",
     "rejected": "Dikirim lewat {channel} karena saluran sebelumnya menolak pesan ini.",
     "receipt": "Dikirim lewat {channel} karena lewat saluran sebelumnya tidak sampai.",
 }

@@ -34,6 +34,10 @@ class Button:
     intent: str
 
 
+#: The intent of a button that asks Telegram for the person's own number instead of answering anything.
+SHARE_CONTACT = "share_contact"
+
+
 class Outgoing(NamedTuple):
     """One text, ready to leave. `reference` comes back in the receipt address or in the buttons' data."""
 
@@ -142,6 +146,10 @@ class Reply:
     has_media: bool = False
     start_payload: str | None = None  # Telegram: the person pressed Start (perhaps with a link's payload)
     own_phone: str = ""  # Telegram: the person shared their own number, E.164 digits as the provider gave them
+    others_card: bool = (
+        False  # Telegram: the person shared a contact card that is not their own; its number is not kept
+    )
+    command: str = ""  # Telegram: "/berhenti@kia_bot" is "berhenti"
 
 
 @dataclass(frozen=True)
@@ -205,6 +213,37 @@ class Poller(Protocol):
 
     async def poll(self, cursor: str) -> tuple[Sequence[RawEvent], str]:
         """New events since `cursor` (empty at first) and the next cursor. Raises `PollFailed`."""
+        ...
+
+
+class TelegramBotAccount(Protocol):
+    """The office's bot, outside sending. Every question raises `Blocked` with a sentence when Telegram does not do it."""
+
+    id: str  # the public part of its token
+
+    async def name(self) -> str:
+        """Its username, without @."""
+        ...
+
+    async def use_webhook(self, url: str, secret: str) -> None:
+        """Telegram calls `url` from now on; what waits there comes too."""
+        ...
+
+    async def use_polling(self) -> None:
+        """Telegram keeps the news until they are fetched."""
+        ...
+
+    async def set_commands(self, commands: Mapping[str, str]) -> None:
+        """What the menu beside the text field offers: command -> what it does."""
+        ...
+
+
+@runtime_checkable
+class AnswersCalls(Protocol):
+    """A channel whose provider takes a call of its own API as the answer to a webhook."""
+
+    def answer_call(self, request: WebhookRequest) -> Mapping[str, str] | None:
+        """What to answer this verified call with, as JSON; None for nothing."""
         ...
 
 

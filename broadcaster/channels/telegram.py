@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -22,6 +22,7 @@ from telegram.request import BaseRequest, RequestData
 from broadcaster.channels import telegram_events
 from broadcaster.channels.http import HttpAnswer, NothingSent, Transport, TransportError, form
 from broadcaster.channels.protocol import (
+    SHARE_CONTACT,
     Accepted,
     Answer,
     ChannelEvent,
@@ -86,6 +87,17 @@ class TelegramChannel:
     def parse(self, event: RawEvent) -> Sequence[ChannelEvent]:
         return telegram_events.parse(event)
 
+    def answer_call(self, request: WebhookRequest) -> Mapping[str, str] | None:
+        """Stops the small clock on a pressed button: Telegram takes a method as the answer to its call.
+
+        https://core.telegram.org/bots/api#making-requests-when-getting-updates
+        """
+        try:
+            press = telegram_events.press_of(json.loads(request.body))
+        except (ValueError, RecursionError):
+            return None
+        return {"method": "answerCallbackQuery", "callback_query_id": press} if press else None
+
     async def aclose(self) -> None:
         """The transport is shared; its owner closes it."""
 
@@ -136,9 +148,9 @@ class TelegramPoller:
 
     async def _stop_spinners(self, updates: Sequence[dict[str, Any]]) -> None:
         """Tell the phones that their presses arrived. A failure leaves a small clock turning there, nothing more."""
-        presses = [update["callback_query"] for update in updates if isinstance(update.get("callback_query"), dict)]
+        presses = [press for update in updates if (press := telegram_events.press_of(update))]
         await asyncio.gather(
-            *(self._call("answerCallbackQuery", {"callback_query_id": str(press.get("id", ""))}) for press in presses),
+            *(self._call("answerCallbackQuery", {"callback_query_id": press}) for press in presses),
             return_exceptions=True,
         )
 
@@ -218,7 +230,12 @@ _NO_PREVIEW = '{"is_disabled": true}'
 def _extras(outgoing: Outgoing) -> dict[str, str]:
     """Parameters as the API takes them: the library's objects for them cost as much as the rest of the call."""
     extras = {"link_preview_options": _NO_PREVIEW}
-    if outgoing.buttons:
+    sharing = [button for button in outgoing.buttons if button.intent == SHARE_CONTACT]
+    if sharing:
+        # such a button belongs to the person's keyboard, and a text has either that or buttons below it
+        rows = [[{"text": button.title, "request_contact": True}] for button in sharing]
+        extras["reply_markup"] = json.dumps({"keyboard": rows, "one_time_keyboard": True, "resize_keyboard": True})
+    elif outgoing.buttons:
         rows = [
             [{"text": button.title, "callback_data": f"{button.intent}:{outgoing.reference}"}]
             for button in outgoing.buttons

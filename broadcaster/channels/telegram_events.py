@@ -31,11 +31,13 @@ def update_id(update: Mapping[str, Any]) -> int:
 
 
 def of_update(update: Mapping[str, Any]) -> RawEvent:
-    """The event as kept. Its key is its number with what tells it from another one of that number: after a week of silence, and
-    for another bot, Telegram begins its numbers anew at any place."""
-    return RawEvent(
-        ACCOUNT, f"{update['update_id']}{_of_its_own(update)}", "update", json.dumps(update, ensure_ascii=False)
-    )
+    """The event as kept, without the number and name on somebody else's contact card.
+
+    Its key is its number with what tells it from another one of that number: after a week of silence, and for another bot,
+    Telegram begins its numbers anew at any place.
+    """
+    raw = json.dumps(_without_strangers(update), ensure_ascii=False)
+    return RawEvent(ACCOUNT, f"{update['update_id']}{_of_its_own(update)}", "update", raw)
 
 
 def _of_its_own(update: Mapping[str, Any]) -> str:
@@ -47,6 +49,12 @@ def _of_its_own(update: Mapping[str, Any]) -> str:
                 return f":{hashlib.sha256(str(inner.get('id')).encode('utf-8', 'replace')).hexdigest()[:12]}"
             return f":{inner.get('date')}" if _moment(inner.get("date")) else ""
     return ""
+
+
+def press_of(update: object) -> str:
+    """The id of the press that this update tells of: its phone waits for an answer to it. "" when it is no press."""
+    press = update.get("callback_query") if isinstance(update, dict) else None
+    return str(press.get("id") or "") if isinstance(press, dict) else ""
 
 
 def read_body(body: bytes) -> RawEvent:
@@ -82,16 +90,37 @@ def _message(message: dict[str, Any]) -> ChannelEvent:
     if not isinstance(said, str):
         return Unrecognised("a message whose text is no text")
     text = readable(said)
-    command, _, payload = text.partition(" ")
+    own_phone = _own_phone(message.get("contact"), sender)
+    command, payload = _command(text)
     return Reply(
         channel=ChannelKind.TELEGRAM,
         address=_chat(chat["id"]),
         text=text,
         sent_at=_moment(message.get("date")),
         has_media=any(message.get(kind) for kind in _MEDIA),
-        start_payload=payload.strip() if command.split("@")[0] == "/start" else None,
-        own_phone=_own_phone(message.get("contact"), sender),
+        start_payload=payload if command == "start" else None,
+        own_phone=own_phone,
+        others_card=message.get("contact") is not None and not own_phone,
+        command=command,
     )
+
+
+def _command(text: str) -> tuple[str, str]:
+    """`/start@kia_bot abc` -> ("start", "abc"); what is no command -> ("", "")."""
+    first, _, rest = text.partition(" ")
+    if not first.startswith("/"):
+        return "", ""
+    return first[1:].split("@")[0].casefold(), rest.strip()
+
+
+def _without_strangers(update: Mapping[str, Any]) -> Mapping[str, Any]:
+    message = update.get("message")
+    if not isinstance(message, dict) or "contact" not in message:
+        return update
+    sender = message.get("from")
+    if _own_phone(message["contact"], sender if isinstance(sender, dict) else {}):
+        return update
+    return {**update, "message": {**message, "contact": {"phone_number": "", "first_name": ""}}}
 
 
 def _own_phone(contact: Any, sender: dict[str, Any]) -> str:

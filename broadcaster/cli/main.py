@@ -14,9 +14,11 @@ from broadcaster.cli import (
     inbox,
     office,
     officer,
+    poster,
     register,
     sending,
     show,
+    telegram,
     tries,
     unknown,
 )
@@ -31,7 +33,9 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for group in (demo, office, register, campaign, sending, content, inbox, show, officer, unknown, consent, tries):
+for group in (
+    demo, office, register, campaign, sending, content, inbox, show, officer, unknown, consent, telegram, poster, tries,
+):  # fmt: skip
     group.add_to(app)
 
 

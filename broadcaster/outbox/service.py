@@ -178,6 +178,22 @@ def cancel(
     return sum(sql.run(f"{change} AND household_id = :household", household=one, **fixed) for one in household_ids)
 
 
+def withdraw(
+    session: Session, now: datetime, *, channel: str, address_blind: bytes, household_ids: Sequence[int], reason: str
+) -> int:
+    """Cancel what still waits for these households at one address; their next channel may follow. Returns how many rows."""
+    sql = plain(session)
+    return sum(
+        sql.run(
+            "UPDATE message SET status = 'cancelled', reason = :reason, claim_token = NULL, lease_until = NULL,"
+            " updated_at = :now WHERE status IN ('planned', 'claimed') AND purpose = 'campaign' AND channel = :channel"
+            " AND address_blind = :blind AND household_id = :household",
+            reason=reason, now=to_micros(now), channel=channel, blind=address_blind, household=one,
+        )
+        for one in household_ids
+    )  # fmt: skip
+
+
 def held_for_a_person(session: Session, campaign_id: int) -> int:
     """How many rows of a campaign wait for the decision of `campaign late`."""
     row = plain(session).one(

@@ -1,5 +1,5 @@
-"""The verbs of the registry: check a file, apply it, link a Telegram chat, mark an address as dead. Taking an import back is
-in `undo`.
+"""The verbs of the registry: check a file, apply it, mark an address as dead. Taking an import back is in `undo`, Telegram chats
+are in `chats`.
 
 `check` reads only. `apply` is one transaction: it plans again on what the register holds then, writes, and leaves one
 batch, or changes nothing. The same file (by its bytes) is applied once; the same rows in another file change nothing either.
@@ -12,16 +12,15 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy import text
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, func, select
 
-from broadcaster.consent.joining import joined, joined_since
+from broadcaster.consent.joining import joined_since
 from broadcaster.domain.place import matcher
 from broadcaster.errors import BadInput, Blocked, NotFound
 from broadcaster.office import queries as office
 from broadcaster.office.service import audit
 from broadcaster.registry import answers as columns
 from broadcaster.registry import known, plan
-from broadcaster.registry.changes import PHONE_CHANNELS
 from broadcaster.registry.columns import KINDS, Kind
 from broadcaster.registry.keyed import keeper
 from broadcaster.registry.mapping import ColumnMap
@@ -34,7 +33,7 @@ from broadcaster.registry.tally import Tally, registered_households, report_of
 from broadcaster.registry.writer import Writer, id_of
 from broadcaster.storage.database import Database
 from broadcaster.storage.sealed import Sealer
-from broadcaster.storage.tables import ContactPoint, Guardian, ImportBatch
+from broadcaster.storage.tables import ContactPoint, ImportBatch
 
 _IMPORT_LOCK = 0x1A7E  # PostgreSQL: one import at a time; SQLite has one writer anyway
 
@@ -216,49 +215,6 @@ def lock(session: Session, db: Database) -> None:
     """One import, or one that is taken back, at a time."""
     if db.kind == "postgresql":
         session.execute(text(f"SELECT pg_advisory_xact_lock({_IMPORT_LOCK})"))
-
-
-def link_telegram(session: Session, sealer: Sealer, *, phone_blind: bytes, chat_id: str, now: datetime) -> int | None:
-    """Give the family of a phone its Telegram chat; returns its household, None when the number is nobody's own.
-
-    `phone_blind`: `blind("address", e164)`. A chat that was marked as dead works again, for its owner has just written.
-    """
-    owners = session.exec(
-        select(Guardian)
-        .join(ContactPoint, col(ContactPoint.guardian_id) == col(Guardian.id))
-        .where(
-            ContactPoint.address_blind == phone_blind,
-            col(ContactPoint.channel).in_(PHONE_CHANNELS),
-            col(ContactPoint.shared).is_(False),
-        )
-        .order_by(col(Guardian.id))
-        .distinct()
-    ).all()
-    chat_blind = sealer.blind("address", chat_id)
-    for owner in owners:
-        point = session.exec(
-            select(ContactPoint).where(
-                ContactPoint.guardian_id == owner.id,
-                ContactPoint.channel == "telegram",
-                ContactPoint.address_blind == chat_blind,
-            )
-        ).first()
-        if point is None:
-            point = ContactPoint(
-                guardian_id=id_of(owner), channel="telegram", address_blind=chat_blind,
-                sealed_address=sealer.seal("address", chat_id),
-            )  # fmt: skip
-        elif point.invalid_since is None:
-            continue
-        point.invalid_since, point.invalid_reason = None, ""
-        session.add(point)
-        session.flush()
-        joined(session, [id_of(owner)], now)
-        audit(
-            session, at=now, staff="sistem", action="link_telegram", entity=f"household:{owner.household_id}",
-            data={"contact_point": point.id},
-        )  # fmt: skip
-    return owners[0].household_id if owners else None
 
 
 def mark_invalid(session: Session, contact_point_id: int, reason: str, now: datetime) -> None:

@@ -51,6 +51,7 @@ _DEPENDENT = {
     "tick": "sudah dicatat oleh petugas desa",
     "suppression": "sudah ada permintaan berhenti dari keluarganya",
     "contact_point": "orang tuanya sudah menghubungkan Telegram",
+    "link_token": "keluarganya sudah dibuatkan tautan Telegram",
 }
 _COPIES = frozenset({"outcome"})
 #: Columns that name a household without a foreign key.

@@ -52,7 +52,8 @@ ANSWER_PREFIX = "answer:"
 ANSWERS = frozenset(
     {
         "already_collected", "already_has_card", "cannot_go_distance", "greeting", "how_to_stop", "media", "opt_in", "stop",
-        "suspicion_of_scam", "telegram_linked", "telegram_start", "wants_info_requirements", "where_when", "wrong_number",
+        "suspicion_of_scam", "telegram_family", "telegram_link_over", "telegram_linked", "telegram_other_card",
+        "telegram_start", "telegram_unlinked", "wants_info_requirements", "whatsapp_start", "where_when", "wrong_number",
     }
 )  # fmt: skip
 #: Where an announcement is heard or read before the first messages leave; its file is announcements/<key>.toml.

@@ -7,31 +7,28 @@ than now: an old START that arrives late does not lift a newer STOP.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 
 import structlog
 from sqlmodel import Session, col, select
 
 from broadcaster.campaigns.service import household_says_collected
-from broadcaster.channels.protocol import HIDDEN_NUMBER, Blocked, Button, Reply
+from broadcaster.channels.protocol import HIDDEN_NUMBER, SHARE_CONTACT, Blocked, Button, Reply
 from broadcaster.consent import service as consent
 from broadcaster.consent.queries import is_suppressed, may_answer
 from broadcaster.domain.message import ChannelKind
-from broadcaster.domain.phone import read_phone
-from broadcaster.errors import NotFound, Refused
+from broadcaster.errors import Refused
 from broadcaster.outbox.queries import SentRef, last_message_to, message_of_provider_id, message_of_reference
 from broadcaster.outbox.service import enqueue_answer
-from broadcaster.registry.service import link_telegram
 from broadcaster.rendering.queries import answer as answer_text
-from broadcaster.rendering.queries import latest
-from broadcaster.replies import rules
+from broadcaster.replies import subscribers
 from broadcaster.replies.inbox_rules import DONE, OPEN, is_urgent, state_after
-from broadcaster.replies.rules import ALREADY, ASKED_AGAIN, INTENTS, STAFF, Reading, answer_to, mask_digits
-from broadcaster.replies.words import Words, load_words
-from broadcaster.shipped import content_dir
+from broadcaster.replies.links import UNLINK
+from broadcaster.replies.reading import reading_of, shipped_words
+from broadcaster.replies.rules import ALREADY, ASKED_AGAIN, Reading, answer_to, mask_digits
+from broadcaster.replies.subscribers import Person
+from broadcaster.replies.wording import shipped_bot
 from broadcaster.storage import tables
 from broadcaster.storage.sealed import Sealer
 
@@ -40,8 +37,8 @@ from broadcaster.storage.sealed import Sealer
 QUIET = timedelta(hours=12)
 _MOST_KEPT = 4_000  # characters of a reply
 _MEDIA = "[foto atau berkas, tidak dibuka]"
-_PLACE = 64  # characters of a Start payload: Telegram's own limit
-
+_DECISIONS = {"opt_in", "opt_out"}
+_CARD = "[kartu kontak orang lain, tidak disimpan]"
 log = structlog.get_logger()
 
 
@@ -63,6 +60,10 @@ class Heard:
         return str(self.reply.channel)
 
     @property
+    def person(self) -> Person:
+        return Person(self.channel, self.reply.address, self.said_at, self.now)
+
+    @property
     def exact(self) -> bool:
         """Whether `said_at` is the provider's time, and not only when we heard of it."""
         return self.reply.sent_at == self.said_at
@@ -76,17 +77,6 @@ class Heard:
     def written_to(self) -> tuple[bytes, ...]:
         """Where the text they speak of went, when that is not the address they write from."""
         return (self.ref.address_blind,) if self.ref and self.ref.address_blind != self.blind else ()
-
-
-@lru_cache(maxsize=1)
-def shipped_words() -> Words:
-    """The word lists of content/words, read once a process."""
-    return load_words(content_dir() / "words")
-
-
-def read_reply(text: str, asked: str = "") -> Reading:
-    """Read one text with the office's word lists; see `rules.read`."""
-    return rules.read(text, shipped_words(), asked=asked)
 
 
 def heard(
@@ -113,7 +103,7 @@ def heard(
         blind=blind,
         ref=ref,
         household_id=household_id,
-        reading=_reading(session, reply, ref),
+        reading=reading_of(session, reply, ref),
         said_at=min(reply.sent_at or received_at, now),
         now=now,
     )
@@ -156,50 +146,13 @@ def blocked(
     )  # fmt: skip
 
 
-# ------------------------------------------------------------------------------------------------------------- reading
-
-
-def _reading(session: Session, reply: Reply, ref: SentRef | None) -> Reading:
-    """What the reply means: a provider's own mark beats a button, a button beats the text."""
-    if reply.opt_out_mark == "stop":
-        return Reading(("opt_out",), opt_out=True, handled_by="auto", normalised="")
-    if reply.opt_out_mark == "start" or reply.start_payload is not None:
-        return Reading(("opt_in",), opt_out=False, handled_by="auto", normalised="")
-    if reply.own_phone:
-        return Reading(("thanks",), opt_out=False, handled_by="auto", normalised="")
-    pressed = reply.intent or _button_of(session, reply, ref)
-    if pressed in INTENTS:
-        staff = pressed in STAFF
-        return Reading((pressed,), pressed == "opt_out", "staff" if staff else "auto", normalised="")
-    reading = read_reply(reply.text, _asked(session, ref))
-    if reply.has_media and not reading.opt_out and reading.intents == ("unclear",):
-        # nothing is opened and nothing waits: the answer says where documents belong
-        return Reading(reading.intents, opt_out=False, handled_by="auto", normalised=reading.normalised)
-    return reading
-
-
-def _button_of(session: Session, reply: Reply, ref: SentRef | None) -> str:
-    """The intent of the button whose title somebody wrote, or pressed: Twilio's list of messages brings the title alone."""
-    title = reply.text.strip().casefold()
-    return next((button.intent for button in _buttons(session, ref) if button.title.casefold() == title), "")
-
-
-def _asked(session: Session, ref: SentRef | None) -> str:
-    """What a bare "sudah" answers: the message's own button says it."""
-    return next((button.intent for button in _buttons(session, ref) if button.intent in ALREADY), "")
-
-
-def _buttons(session: Session, ref: SentRef | None) -> Sequence[Button]:
-    if ref is None or not ref.template_key:
-        return ()
-    try:
-        return latest(session, ref.template_key).buttons
-    except NotFound:
-        return ()
+# ------------------------------------------------------------------------------------------------------------- keeping
 
 
 def _kept_text(reply: Reply) -> str:
     text = mask_digits(reply.text)[:_MOST_KEPT]
+    if reply.others_card:
+        return f"{_CARD} {text}".strip()
     if reply.has_media:
         return f"{_MEDIA} {text}".strip()
     return text
@@ -234,14 +187,18 @@ def _conversation(session: Session, sealer: Sealer, what: Heard) -> tables.Conve
 
 
 def _said_before(session: Session, conversation: tables.Conversation, what: Heard) -> bool:
-    """Whether the same wish came from this person a short while ago."""
+    """Whether the same wish came from this person a short while ago, and they did not change their mind since."""
     recent = session.exec(
-        select(tables.Reply.intents).where(
-            tables.Reply.conversation_id == conversation.id, col(tables.Reply.at) > what.said_at - QUIET
-        )
+        select(tables.Reply.intents)
+        .where(tables.Reply.conversation_id == conversation.id, col(tables.Reply.at) > what.said_at - QUIET)
+        .order_by(col(tables.Reply.at).desc(), col(tables.Reply.id).desc())
     )
     primary = what.reading.intents[0]
-    return any(json.loads(intents)[:1] == [primary] for intents in recent)
+    for intents in recent:
+        said = json.loads(intents)[0]
+        if said == primary or {said, primary} == _DECISIONS:
+            return bool(said == primary)
+    return False
 
 
 # -------------------------------------------------------------------------------------------------------------- acting
@@ -252,8 +209,13 @@ def _act(session: Session, sealer: Sealer, what: Heard, *, again: bool) -> bool:
     reading = what.reading
     if "opt_out" in reading.intents:
         return _stop(session, sealer, what)
-    if what.reply.channel is ChannelKind.TELEGRAM and (what.reply.start_payload is not None or what.reply.own_phone):
+    if what.reply.channel is ChannelKind.TELEGRAM and _is_about_the_chat(what.reply):
         return _telegram(session, sealer, what, again=again)
+    came = subscribers.opened(session, sealer, what.person, what.reply.text)
+    if came and reading.intents == ("opt_in",):
+        if not _allow(session, what, source="start", wording="kode poster") or again:
+            return True
+        return _answer(session, sealer, what, "whatsapp_start")
     if reading.intents == ("opt_in",) and not _allow(session, what, source=_source(what.reply), wording="mulai"):
         return True
     if "wrong_number" in reading.intents:
@@ -344,31 +306,25 @@ def _pause_family(session: Session, what: Heard) -> None:
         )  # fmt: skip
 
 
+def _is_about_the_chat(reply: Reply) -> bool:
+    return reply.start_payload is not None or bool(reply.own_phone) or reply.others_card or reply.command == UNLINK
+
+
 def _telegram(session: Session, sealer: Sealer, what: Heard, *, again: bool) -> bool:
-    """Start, or the person's own number: both are a wish to hear from us on Telegram."""
+    """Start, a shared number, or the wish to be unlinked from a family."""
     reply = what.reply
-    row = session.exec(
-        select(tables.Subscriber).where(
-            tables.Subscriber.channel == what.channel, tables.Subscriber.address_blind == what.blind
-        )
-    ).first()
-    if row is None:
-        row = tables.Subscriber(
-            channel=what.channel, address_blind=what.blind, sealed_address=sealer.seal("address", reply.address),
-            since=what.said_at,
-        )  # fmt: skip
-    row.place = (reply.start_payload or row.place)[:_PLACE]
-    may_write = reply.start_payload is None or _allow(session, what, source="start", wording="/start")
-    if reply.own_phone:
-        number = read_phone(f"+{reply.own_phone.lstrip('+')}").e164
-        if number is not None:
-            row.phone_blind = sealer.blind("address", number)
-            link_telegram(session, sealer, phone_blind=row.phone_blind, chat_id=reply.address, now=what.now)
-    session.add(row)
-    session.flush()
-    if not may_write or (again and not reply.own_phone):
-        return True
-    return _answer(session, sealer, what, "telegram_linked" if reply.own_phone else "telegram_start")
+    if reply.command == UNLINK:
+        name = subscribers.unlink(session, sealer, what.person)
+    elif reply.own_phone:
+        name = subscribers.share(session, sealer, what.person, reply.own_phone)
+    elif reply.start_payload is not None:
+        may_write = _allow(session, what, source="start", wording="/start")
+        name = subscribers.start(session, sealer, what.person, reply.start_payload)
+        if not may_write or (again and name == "telegram_start"):
+            return True
+    else:
+        name = "telegram_other_card"
+    return _answer(session, sealer, what, name)
 
 
 def _answer(session: Session, sealer: Sealer, what: Heard, name: str, *, purpose: str = "answer") -> bool:
@@ -380,6 +336,7 @@ def _answer(session: Session, sealer: Sealer, what: Heard, name: str, *, purpose
             session, sealer, channel=what.channel, address=what.reply.address,
             text=answer_text(session, name, what.household_id).text, event_id=what.event_id, household_id=None,
             now=what.now, purpose=purpose,
+            buttons=(Button(shipped_bot().share_button, SHARE_CONTACT),) if name in subscribers.ASKS_FOR_NUMBER else (),
         )  # fmt: skip
     except Refused as refused:
         # an empty office fact, or a channel without a sender: the wish itself has been acted on and stays so
@@ -398,6 +355,8 @@ def _wording(what: Heard) -> str:
         return "tanda penyedia"
     if what.reply.intent:
         return "tombol"
+    if what.reply.command:
+        return f"/{what.reply.command}"
     said = what.reading.normalised
     return said if said in shipped_words().stop.alone else "kalimat"
 
@@ -407,4 +366,4 @@ def _id(row: tables.Conversation) -> int:
     return row.id
 
 
-__all__ = ["Heard", "blocked", "heard", "read_reply", "shipped_words"]
+__all__ = ["Heard", "blocked", "heard"]

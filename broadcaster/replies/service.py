@@ -18,7 +18,8 @@ from broadcaster.delivery import evidence
 from broadcaster.outbox.queries import KeptEvent, unapplied_events
 from broadcaster.outbox.record import Classify
 from broadcaster.outbox.service import mark_applied
-from broadcaster.replies.acts import blocked, heard, read_reply
+from broadcaster.replies.acts import blocked, heard
+from broadcaster.replies.reading import read_reply
 from broadcaster.storage.database import Database
 from broadcaster.storage.sealed import Sealer
 from broadcaster.storage.tables import ProviderEvent

@@ -209,6 +209,7 @@ def _text_json(text: Text, now: Any) -> Mapping[str, Any]:
         "text": text.text,
         "reference": text.reference,
         "buttons": [{"title": title, "data": data} for title, data in text.buttons],
+        "keyboard": list(text.keyboard),
         "content_sid": text.content_sid,
         "variables": text.variables,
         "status": step.status,

@@ -12,10 +12,22 @@ from broadcaster.simulator.agenda import Agenda
 from broadcaster.simulator.faults import CHANNELS
 from broadcaster.simulator.people import People, Planned
 from broadcaster.simulator.store import Step, Store, Text
-from broadcaster.simulator.telegram import Telegram, message_json
+from broadcaster.simulator.telegram import Telegram, member, message_json
 from broadcaster.simulator.webhooks import Webhooks
 
-_FIELDS = {"channel", "address", "to", "text", "button", "start", "contact", "block", "media", "opt_out_mark"}
+_FIELDS = {
+    "channel",
+    "address",
+    "to",
+    "text",
+    "button",
+    "start",
+    "contact",
+    "card_of",
+    "block",
+    "media",
+    "opt_out_mark",
+}
 
 
 class Inbound:
@@ -35,7 +47,8 @@ class Inbound:
         """Do one thing now. Raises `BadInput`.
 
         channel and address, and one of: text, button (title or intent of the newest text that has it), and on Telegram
-        start (a payload, may be empty), contact (a number), block (true or false). media and opt_out_mark go with text.
+        start (a payload, may be empty), contact (a number), block (true or false). media and opt_out_mark go with text,
+        card_of with contact: whose card it is, a chat id or "" for somebody without Telegram (default: the person's own).
         """
         strange = sorted(set(wanted) - _FIELDS)
         channel, address = wanted.get("channel"), str(wanted.get("address", ""))
@@ -60,8 +73,7 @@ class Inbound:
             self._people.set(chat, "blocked" if wanted["block"] else "delivered")
             change = {
                 "chat": room, "from": person, "date": date,
-                "old_chat_member": {"user": {"id": 1}, "status": "member" if wanted["block"] else "kicked"},
-                "new_chat_member": {"user": {"id": 1}, "status": status},
+                "old_chat_member": member("member" if wanted["block"] else "kicked"), "new_chat_member": member(status),
             }  # fmt: skip
             await self._telegram.push("my_chat_member", change)
             return
@@ -75,9 +87,9 @@ class Inbound:
             return
         message: dict[str, Any] = {"message_id": self._store.next_number(), "from": person, "chat": room, "date": date}
         if "contact" in wanted:
-            message["contact"] = {
-                "phone_number": str(wanted["contact"]), "first_name": "Warga", "user_id": int(chat),
-            }  # fmt: skip
+            owner = str(wanted.get("card_of", chat))
+            message["contact"] = {"phone_number": str(wanted["contact"]), "first_name": "Warga"}
+            message["contact"] |= {"user_id": int(owner)} if owner else {}
         elif "start" in wanted:
             if self._people.of(chat).behaviour in ("blocked", "not_started"):
                 self._people.set(chat, "delivered")

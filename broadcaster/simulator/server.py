@@ -42,6 +42,7 @@ class Simulator:
     faults: Faults
     inbound: Inbound
     agenda: Agenda
+    telegram: telegram_api.Telegram
     _runner: web.AppRunner
     _webhooks: Webhooks
 
@@ -94,7 +95,9 @@ async def start(
         await runner.cleanup()
         raise Blocked(f"Port {port} sudah dipakai; pilih yang lain dengan --port.", code="port_taken") from error
     agenda.start()
-    return Simulator(f"http://{host}:{_port(runner)}", store, people, faults, inbound, agenda, runner, webhooks)
+    return Simulator(
+        f"http://{host}:{_port(runner)}", store, people, faults, inbound, agenda, telegram, runner, webhooks
+    )
 
 
 def run(

@@ -56,6 +56,7 @@ class Text:
     inbound: bool = False
     reference: str = ""
     buttons: tuple[tuple[str, str], ...] = ()  # title, data
+    keyboard: tuple[str, ...] = ()  # Telegram: titles of buttons that share the person's own number
     content_sid: str = ""
     variables: dict[str, str] = field(default_factory=dict)
     callback: str = ""

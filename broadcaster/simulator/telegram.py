@@ -40,6 +40,7 @@ class Telegram:
         self.webhook = ""
         self._secret = ""
         self.answered_presses: list[str] = []
+        self.commands: dict[str, str] = {}
 
     async def call(self, request: web.Request) -> web.Response:
         """Every method but sendMessage."""
@@ -50,11 +51,17 @@ class Telegram:
             "answercallbackquery": self._answer_press,
             "setwebhook": self._set_webhook,
             "deletewebhook": self._delete_webhook,
+            "setmycommands": self._set_commands,
         }.get(method)
         refused = self._wrong_token(request)
         if refused is not None or handler is None:
             return refused or error(404, "Not Found")
         return await handler(_parameters(request, await request.read()))
+
+    async def answered(self, call: Mapping[str, Any]) -> None:
+        """A webhook was answered with a call of the Bot API; nobody hears what it came to."""
+        if str(call.get("method", "")).lower() == "answercallbackquery":
+            await self._answer_press(call)
 
     def accept(self, request: web.Request, body: bytes) -> tuple[Text | None, web.Response]:
         """Take or refuse one text; the caller applies faults around it."""
@@ -63,7 +70,7 @@ class Telegram:
             return None, refused
         form = _parameters(request, body)
         chat, text = str(form.get("chat_id", "")), str(form.get("text", ""))
-        rows = _rows(form.get("reply_markup"))
+        rows, keyboard = _rows(form.get("reply_markup"), "inline_keyboard"), _rows(form.get("reply_markup"), "keyboard")
         problem = self._problem(chat, text, rows)
         if problem is not None:
             status, words = problem
@@ -83,6 +90,7 @@ class Telegram:
             steps=[Step(now, "accepted")],
             reference=next((data.partition(":")[2] for _, data in buttons if ":" in data), ""),
             buttons=buttons,
+            keyboard=tuple(str(one.get("text", "")) for row in keyboard for one in row if one.get("request_contact")),
         )
         self._store.accept(kept)
         return kept, result(message_json(kept))
@@ -106,7 +114,7 @@ class Telegram:
         update = {"update_id": self._next_update, kind: content}
         self._next_update += 1
         if self.webhook:
-            await self._webhooks.telegram(self.webhook, self._secret, update)
+            await self._webhooks.telegram(self.webhook, self._secret, update, self.answered)
             return
         self._updates.append(update)
         self._news.set()
@@ -139,11 +147,19 @@ class Telegram:
         self.webhook = str(form.get("url", ""))
         self._secret = str(form.get("secret_token", ""))
         while self.webhook and self._updates:
-            await self._webhooks.telegram(self.webhook, self._secret, self._updates.popleft())
+            await self._webhooks.telegram(self.webhook, self._secret, self._updates.popleft(), self.answered)
         return result(True)
 
     async def _delete_webhook(self, _form: Mapping[str, Any]) -> web.Response:
         self.webhook = self._secret = ""
+        return result(True)
+
+    async def _set_commands(self, form: Mapping[str, Any]) -> web.Response:
+        try:
+            listed = json.loads(str(form.get("commands", "")))
+            self.commands = {str(one["command"]): str(one["description"]) for one in listed}
+        except (ValueError, KeyError, TypeError):
+            return error(400, "Bad Request: can't parse commands")
         return result(True)
 
     def _wrong_token(self, request: web.Request) -> web.Response | None:
@@ -170,6 +186,11 @@ def message_json(text: Text) -> dict[str, Any]:
     return found
 
 
+def member(status: str) -> dict[str, Any]:
+    """The bot's own place in a chat; one who was thrown out has an end to it (0: for ever)."""
+    return {"user": BOT, "status": status} | ({"until_date": 0} if status == "kicked" else {})
+
+
 def result(data: Any) -> web.Response:
     return web.json_response({"ok": True, "result": data})
 
@@ -193,9 +214,9 @@ def _parameters(request: web.Request, body: bytes) -> dict[str, Any]:
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
-def _rows(markup: Any) -> list[list[dict[str, Any]]]:
+def _rows(markup: Any, kind: str) -> list[list[dict[str, Any]]]:
     try:
         found = json.loads(markup) if isinstance(markup, str) else markup
-        return [[dict(one) for one in row] for row in found["inline_keyboard"]]
+        return [[dict(one) for one in row] for row in found[kind]]
     except (ValueError, KeyError, TypeError):
         return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +20,8 @@ _TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)  # as Twilio's: facts in d
 _MOST_SHUFFLED_S = 1.0
 _TRIES = 3
 _RETRY_S = 2.0
+#: Told of a call of the provider's own API that stood in the answer to its webhook.
+Answered = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Webhooks:
@@ -70,25 +73,35 @@ class Webhooks:
             "Content-Type": "application/x-www-form-urlencoded",
             "User-Agent": "TwilioProxy/1.1",
         }
-        return await self._post(url, urlencode(form).encode(), headers)
+        status, _ = await self._post(url, urlencode(form).encode(), headers)
+        return status
 
-    async def telegram(self, url: str, secret: str, update: dict[str, Any], tries: int = _TRIES) -> None:
-        """Post an update; not taken with 2xx it is tried again a little later."""
+    async def telegram(
+        self, url: str, secret: str, update: dict[str, Any], answered: Answered, tries: int = _TRIES
+    ) -> None:
+        """Post an update; not taken with 2xx it is tried again later. `answered`: gets the call in the answer, if any."""
         headers = {"Content-Type": "application/json"}
         if secret:
             headers["X-Telegram-Bot-Api-Secret-Token"] = secret
-        answer = await self._post(url, json.dumps(update, ensure_ascii=False).encode(), headers)
-        if not 200 <= answer < 300 and tries > 1:
-            later = self._store.now() + timedelta(seconds=_RETRY_S)
-            self._agenda.at(later, lambda: self.telegram(url, secret, update, tries - 1))
+        status, body = await self._post(url, json.dumps(update, ensure_ascii=False).encode(), headers)
+        if not 200 <= status < 300:
+            if tries > 1:
+                later = self._store.now() + timedelta(seconds=_RETRY_S)
+                self._agenda.at(later, lambda: self.telegram(url, secret, update, answered, tries - 1))
+            return
+        try:
+            call = json.loads(body or b"null")
+        except ValueError:
+            return
+        if isinstance(call, dict):
+            await answered(call)
 
-    async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> int:
+    async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         try:
             async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
-                await response.read()
-                return response.status
+                return response.status, await response.read()
         except (aiohttp.ClientError, TimeoutError):
-            return 0
+            return 0, b""
 
 
 def receipt_form(text: Text, status: str, code: str) -> dict[str, str]:

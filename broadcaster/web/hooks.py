@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import structlog
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from broadcaster.app import App
-from broadcaster.channels.protocol import RawEvent, WebhookRequest
+from broadcaster.channels.protocol import AnswersCalls, Channel, RawEvent, WebhookRequest
 from broadcaster.domain.message import ChannelKind
 from broadcaster.errors import BadSignature
 from broadcaster.office import queries as office
@@ -44,11 +45,12 @@ async def twilio_inbound(request: Request) -> Response:
 
 @router.post("/hooks/telegram")
 async def telegram(request: Request) -> Response:
-    await _keep(request, _TELEGRAM)
-    return Response(status_code=204)
+    channel, call = await _keep(request, _TELEGRAM)
+    answer = channel.answer_call(call) if isinstance(channel, AnswersCalls) else None
+    return Response(status_code=204) if answer is None else JSONResponse(answer)
 
 
-async def _keep(request: Request, kinds: tuple[ChannelKind, ...]) -> None:
+async def _keep(request: Request, kinds: tuple[ChannelKind, ...]) -> tuple[Channel, WebhookRequest]:
     """Verify by the first of `kinds` that is configured, and keep what the call brings."""
     app = app_of(request)
     call = WebhookRequest(
@@ -61,6 +63,7 @@ async def _keep(request: Request, kinds: tuple[ChannelKind, ...]) -> None:
         raise BadSignature(f"not configured: {', '.join(kinds)}")
     channel.verify(call)
     await run_in_threadpool(_store, app, channel.read_webhook(call))
+    return channel, call
 
 
 def _store(app: App, events: Sequence[RawEvent]) -> None:

@@ -167,6 +167,7 @@ REASON: dict[str, str] = {
     "sender_paused": "Pengirim sedang berhenti sementara",
     "suppressed": "Keluarga ada di daftar jangan kirim",
     "address_invalid": "Nomor atau alamatnya tidak dapat dipakai",
+    "unlinked": "Telegram ini diputus dari keluarga",
     "mode_trial": "Masa uji coba: hanya petugas dan penerima uji yang dikirimi",
     "card_not_due": "Kartunya sudah diurus atau sudah diambil",
     "children_changed": "Sebagian kartu sudah diambil, pesannya disusun ulang",

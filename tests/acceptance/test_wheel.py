@@ -50,6 +50,23 @@ def test_init_in_an_empty_folder_brings_places_texts_and_says_what_is_empty(inst
     assert (tmp_path / "data" / "secret.key").stat().st_mode & 0o077 == 0
 
 
+def test_a_poster_prints_from_an_empty_folder(installed, tmp_path):
+    assert _run(installed, tmp_path, "init").returncode == 0
+    facts = {
+        "tempat_ambil": "loket Dukcapil",
+        "jam_layanan": "Senin-Jumat 08.00-15.00",
+        "nomor_wa_layanan": "0812-3456-7890",
+    }
+    for key, value in facts.items():
+        assert _run(installed, tmp_path, "office", "set", key, value).returncode == 0
+    twilio = {"ACCOUNT_SID": "AC" + "0" * 32, "AUTH_TOKEN": "x", "WHATSAPP_FROM": "+6285100000001"}
+    environment = installed | {f"BROADCASTER_TWILIO_{name}": value for name, value in twilio.items()}
+    done = _run(environment, tmp_path, "poster", "--desa", "17.03.07.1027", "--out", "poster.pdf", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["links"]["whatsapp"].startswith("https://wa.me/6285100000001?text=")
+    assert (tmp_path / "poster.pdf").read_bytes().startswith(b"%PDF-")
+
+
 def test_a_small_demo_runs_from_an_empty_folder(installed, tmp_path):
     done = _run(installed, tmp_path, "demo", "--households", "30", "--no-serve", "--json")
     assert done.returncode == 0, done.stderr

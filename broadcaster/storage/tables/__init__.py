@@ -48,14 +48,23 @@ from broadcaster.storage.tables.registry import (
     ImportRow,
 )
 from broadcaster.storage.tables.rendering import MessageTemplate, ProviderTemplate, TemplateVersion
-from broadcaster.storage.tables.replies import Conversation, Reply, Subscriber
+from broadcaster.storage.tables.replies import (
+    Arrival,
+    Conversation,
+    LinkToken,
+    Poster,
+    Reply,
+    Subscriber,
+    TelegramBot,
+)
 from broadcaster.storage.tables.village import OfficerLink, Tick
 
 __all__ = [
-    "Alert", "Amendment", "Assignment", "Attempt", "AuditEntry", "CalendarDay", "Campaign", "CampaignVersion", "Card",
-    "CardEvent", "Child", "ChildIdentity", "Cohort", "ColumnMap", "ConsentEntry", "ContactPoint", "Conversation",
-    "Enrolment", "Guardian", "Household", "HouseholdKk", "ImportBatch", "ImportChange", "ImportRow", "Installation",
-    "JobRun", "Message", "MessageChild", "MessageTemplate", "OfficeFact", "OfficerLink", "Outcome", "PollCursor",
-    "Portfolio", "Price", "ProviderEvent", "ProviderTemplate", "Receipt", "Reply", "Sender", "ServiceVisit", "Staff",
-    "StaffSession", "Subscriber", "Suppression", "TemplateVersion", "TestRecipient", "Tick", "Village", "Wave",
+    "Alert", "Amendment", "Arrival", "Assignment", "Attempt", "AuditEntry", "CalendarDay", "Campaign",
+    "CampaignVersion", "Card", "CardEvent", "Child", "ChildIdentity", "Cohort", "ColumnMap", "ConsentEntry",
+    "ContactPoint", "Conversation", "Enrolment", "Guardian", "Household", "HouseholdKk", "ImportBatch", "ImportChange",
+    "ImportRow", "Installation", "JobRun", "LinkToken", "Message", "MessageChild", "MessageTemplate", "OfficeFact",
+    "OfficerLink", "Outcome", "PollCursor", "Portfolio", "Poster", "Price", "ProviderEvent", "ProviderTemplate",
+    "Receipt", "Reply", "Sender", "ServiceVisit", "Staff", "StaffSession", "Subscriber", "Suppression", "TelegramBot",
+    "TemplateVersion", "TestRecipient", "Tick", "Village", "Wave",
 ]  # fmt: skip

@@ -95,6 +95,32 @@ def test_only_a_persons_own_number_counts(contact: object, phone: str) -> None:
     assert isinstance(found, Reply)
     assert found.own_phone == phone
 
+    assert found.others_card == (phone == "")
+
+
+@pytest.mark.parametrize("owner", [{"user_id": 5}, {}])
+def test_nothing_of_somebody_elses_card_is_kept(owner: dict[str, int]) -> None:
+    card = {"phone_number": "6281234567890", "first_name": "Sri", "vcard": "BEGIN:VCARD", **owner}
+    update = {"update_id": 7, "message": {"chat": CHAT, "from": PERSON, "contact": card}}
+    for event in (telegram_events.of_update(update), telegram_events.read_body(json.dumps(update).encode())):
+        assert not any(word in event.raw for word in ("6281234567890", "Sri", "VCARD"))
+        (found,) = telegram_events.parse(event)
+        assert isinstance(found, Reply)
+        assert found.others_card
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("/berhenti", "berhenti"), ("/BERHENTI@kia_bot", "berhenti"), ("/putus sekarang", "putus"), ("berhenti", ""),
+        ("a /putus", ""), ("/", ""),
+    ],
+)  # fmt: skip
+def test_a_command_is_read_whoever_it_names(text: str, command: str) -> None:
+    found = message(text=text)
+    assert isinstance(found, Reply)
+    assert found.command == command
+
 
 def test_a_photo_with_words_is_both() -> None:
     found = message(photo=[{"file_id": "1"}], caption="ini fotonya")

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 
 from broadcaster.channels.http import Transport
-from broadcaster.channels.protocol import Accepted, TemplateSpec
+from broadcaster.channels.protocol import SHARE_CONTACT, Accepted, Button, TemplateSpec
 from broadcaster.channels.telegram import TelegramChannel
 from broadcaster.channels.twilio_client import TwilioAccount
 from broadcaster.errors import BadInput
@@ -182,6 +182,23 @@ def test_a_telegram_text_is_a_form_with_the_keyboard_as_json() -> None:
                 ]
             }
             assert json.loads(sent["link_preview_options"])["is_disabled"] is True
+
+    asyncio.run(scenario())
+
+
+def test_the_button_that_shares_ones_number_belongs_to_the_persons_keyboard() -> None:
+    async def scenario() -> None:
+        async with world() as it:
+            await it.channels.send("telegram", text=WORDS, buttons=(Button("Bagikan nomor HP saya", SHARE_CONTACT),))
+            (raw,) = it.requests
+            # https://core.telegram.org/bots/api#keyboardbutton
+            assert json.loads(form(raw)["reply_markup"]) == {
+                "keyboard": [[{"text": "Bagikan nomor HP saya", "request_contact": True}]],
+                "one_time_keyboard": True,
+                "resize_keyboard": True,
+            }
+            (text,) = it.sim.store.texts
+            assert (text.keyboard, text.buttons) == (("Bagikan nomor HP saya",), ())
 
     asyncio.run(scenario())
 

@@ -14,7 +14,7 @@ from broadcaster.delivery.consequences import act
 from broadcaster.domain.message import AttemptState, ChannelKind
 from broadcaster.outbox.intent import Opened
 from broadcaster.outbox.record import Consequence
-from broadcaster.registry.service import link_telegram
+from broadcaster.registry.chats import link_by_phone
 from broadcaster.replies import inbox
 from broadcaster.storage import tables
 from tests import make
@@ -202,7 +202,7 @@ def test_a_pause_after_a_death_holds_for_a_telephone_that_comes_later(post: Post
 
 def link(post: Post) -> None:
     with post.db.write() as session:
-        link_telegram(
+        link_by_phone(
             session, post.db.sealer, phone_blind=post.db.sealer.blind("address", PHONE), chat_id=CHAT, now=post.now
         )
 

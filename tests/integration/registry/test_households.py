@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlmodel import select
+import pytest
+from sqlmodel import delete, select
 
-from broadcaster.registry import service
+from broadcaster.consent.service import suppress
+from broadcaster.registry import chats, service
 from broadcaster.storage import tables
 from broadcaster.storage.database import Database
 from tests import make
@@ -192,20 +194,59 @@ def test_a_telegram_chat_is_linked_to_the_owner_of_the_phone(office: Database, b
     bring_in(office, files.xlsx([files.child(1, family=1, phone=PHONE)]))
     blind = office.sealer.blind("address", E164)
     with office.write() as session:
-        household = service.link_telegram(session, office.sealer, phone_blind=blind, chat_id="4711", now=now)
-        assert service.link_telegram(session, office.sealer, phone_blind=blind, chat_id="4711", now=now) == household
-    assert household is not None
+        household = chats.link_by_phone(session, office.sealer, phone_blind=blind, chat_id="4711", now=now)
+        assert chats.link_by_phone(session, office.sealer, phone_blind=blind, chat_id="4711", now=now) == household
+    assert len(household) == 1
     assert ("telegram", "4711", False) in points(office)
     assert len(picture.households(office)[0][4]) == 3
     assert bring_in(office, files.csv_file([files.child(1, family=1, phone=PHONE)])).unchanged == 1
 
 
-def test_a_phone_of_many_families_or_of_nobody_links_no_chat(office: Database, bring_in: Bring, now: datetime) -> None:
+def test_a_phone_of_many_families_makes_a_chat_without_names_and_one_of_nobody_makes_none(
+    office: Database, bring_in: Bring, now: datetime
+) -> None:
     bring_in(office, files.xlsx([files.child(n, family=n, phone=PHONE) for n in (1, 2, 3, 4)]))
     with office.write() as session:
-        for phone in (E164, "+6281311112222"):
-            blind = office.sealer.blind("address", phone)
-            assert service.link_telegram(session, office.sealer, phone_blind=blind, chat_id="4711", now=now) is None
+        blinds = [office.sealer.blind("address", phone) for phone in (E164, "+6281311112222")]
+        found = [
+            chats.link_by_phone(session, office.sealer, phone_blind=blind, chat_id="4711", now=now) for blind in blinds
+        ]
+    assert [len(households) for households in found] == [4, 0]
+    assert {(address, shared) for channel, address, shared in points(office) if channel == "telegram"} == {
+        ("4711", True)
+    }
+
+
+def test_a_chat_is_taken_from_every_family_or_from_one(office: Database, bring_in: Bring, now: datetime) -> None:
+    bring_in(office, files.xlsx([files.child(n, family=n, phone=PHONE) for n in (1, 2, 3, 4)]))
+    blind, chat = office.sealer.blind("address", E164), office.sealer.blind("address", "4711")
+    with office.write() as session:
+        homes = chats.link_by_phone(session, office.sealer, phone_blind=blind, chat_id="4711", now=now)
+        gone = chats.unlink(session, by="sari", now=now, household_id=homes[0])
+        assert [(one.household_ids, one.address_blind) for one in gone] == [((homes[0],), chat)]
+        rest = chats.unlink(session, by="sistem", now=now, chat_blind=chat)
+        assert sorted(one.household_ids[0] for one in rest) == sorted(homes[1:])
+        assert chats.unlink(session, by="sistem", now=now, chat_blind=chat) == []
+        with pytest.raises(ValueError, match="a chat or a household"):
+            chats.unlink(session, by="sistem", now=now)
+    assert all(channel != "telegram" for channel, _, _ in points(office))
+
+
+def test_a_family_that_staff_must_speak_with_gets_no_chat(office: Database, bring_in: Bring, now: datetime) -> None:
+    bring_in(office, files.xlsx([files.child(1, family=1, phone=PHONE)]))
+    blind = office.sealer.blind("address", E164)
+    for reason, held in (("staff", "+6281377770000"), ("wrong_number", E164)):
+        with office.write() as session:
+            home = session.exec(select(tables.Household.id)).one() or 0
+            suppress(
+                session, channel="any", address_blind=office.sealer.blind("address", held), reason=reason, now=now,
+                household_id=home,
+            )  # fmt: skip
+            assert chats.link_by_phone(session, office.sealer, phone_blind=blind, chat_id="4711", now=now) == []
+            if reason == "staff":
+                linked = chats.link_household(session, office.sealer, household_id=home, chat_id="4711", now=now)
+                assert linked is None
+            session.exec(delete(tables.Suppression))
     assert all(channel != "telegram" for channel, _, _ in points(office))
 
 
@@ -215,7 +256,7 @@ def test_a_dead_address_keeps_its_first_reason_and_a_chat_comes_back_to_life(
     bring_in(office, files.xlsx([files.child(1, family=1, phone=PHONE)]))
     blind = office.sealer.blind("address", E164)
     with office.write() as session:
-        service.link_telegram(session, office.sealer, phone_blind=blind, chat_id="4711", now=now)
+        chats.link_by_phone(session, office.sealer, phone_blind=blind, chat_id="4711", now=now)
         ids = {point.channel: point.id for point in session.exec(select(tables.ContactPoint))}
         for channel in ("sms", "telegram"):
             service.mark_invalid(session, ids[channel] or 0, "address_gone", now)
@@ -223,6 +264,6 @@ def test_a_dead_address_keeps_its_first_reason_and_a_chat_comes_back_to_life(
     with office.write() as session:
         sms = session.get_one(tables.ContactPoint, ids["sms"])
         assert (sms.invalid_since, sms.invalid_reason) == (now, "address_gone")
-        service.link_telegram(session, office.sealer, phone_blind=blind, chat_id="4711", now=now)
+        chats.link_by_phone(session, office.sealer, phone_blind=blind, chat_id="4711", now=now)
         telegram = session.get_one(tables.ContactPoint, ids["telegram"])
         assert (telegram.invalid_since, telegram.invalid_reason) == (None, "")

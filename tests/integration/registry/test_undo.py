@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import col, func, select
 
 from broadcaster.errors import Blocked, NotFound
-from broadcaster.registry import queries, service
+from broadcaster.registry import chats, queries
 from broadcaster.registry.undo import undo
 from broadcaster.results.service import refresh_outcomes
 from broadcaster.storage import tables
@@ -186,7 +186,7 @@ def test_a_linked_telegram_chat_holds_the_import(office: Database, bring_in: Bri
     first = batch_of(bring_in(office, first_file()))
     with office.write() as session:
         phone = office.sealer.blind("address", "+6281234567890")
-        assert service.link_telegram(session, office.sealer, phone_blind=phone, chat_id="77", now=now)
+        assert chats.link_by_phone(session, office.sealer, phone_blind=phone, chat_id="77", now=now)
     with pytest.raises(Blocked, match="menghubungkan Telegram"):
         undo(office, first, by="sari", now=now)
 

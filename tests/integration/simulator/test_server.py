@@ -192,6 +192,27 @@ def test_telegram_answers_as_the_bot_api_does() -> None:
     asyncio.run(scenario())
 
 
+def test_people_share_their_own_card_anothers_or_one_of_nobody_on_telegram() -> None:
+    async def scenario() -> None:
+        async with running() as it:
+            for owner in ({}, {"card_of": "5"}, {"card_of": ""}):
+                await it.control("inbound", channel="telegram", address="9", contact="6281234567890", **owner)
+            updates = (await it.telegram("getUpdates"))[1]["result"]
+            assert [update["message"]["contact"].get("user_id") for update in updates] == [9, 5, None]
+
+    asyncio.run(scenario())
+
+
+def test_the_menu_of_the_bot_is_kept() -> None:
+    async def scenario() -> None:
+        async with running() as it:
+            listed = json.dumps([{"command": "putus", "description": "Bukan keluarga saya"}])
+            assert (await it.telegram("setMyCommands", commands=listed))[0] == 200
+            assert (await it.telegram("setMyCommands", commands="x"))[0] == 400
+
+    asyncio.run(scenario())
+
+
 def test_get_updates_waits_for_news_and_forgets_what_was_confirmed() -> None:
     async def scenario() -> None:
         async with running() as it:

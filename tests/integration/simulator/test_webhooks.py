@@ -24,6 +24,7 @@ class Us:
 
     base: str = ""
     status: int = 204
+    answer: Any = None  # JSON that stands in the answer to a call
     events: list[ChannelEvent] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
 
@@ -48,7 +49,7 @@ async def both(**options: Any) -> AsyncIterator[tuple[World, Us]]:
             for event in channel.read_webhook(call):
                 us.keys.append(event.key)
                 us.events.extend(channel.parse(event))
-        return web.Response(status=us.status)
+        return web.Response(status=us.status) if us.answer is None else web.json_response(us.answer)
 
     app = web.Application()
     app.router.add_post("/hooks/{tail:.*}", hook)
@@ -203,6 +204,25 @@ def test_telegram_updates_go_to_the_webhook_and_are_tried_again() -> None:
             assert (await it.channels.send("telegram", address="9")).code == "403:blocked"  # type: ignore[union-attr]
             await it.sim.inbound.act({"channel": "telegram", "address": "9", "start": ""})
             assert (await it.channels.send("telegram", address="9")).provider_id  # type: ignore[union-attr]
+
+    asyncio.run(scenario())
+
+
+def test_a_call_in_the_answer_to_a_webhook_is_carried_out() -> None:
+    async def scenario() -> None:
+        async with both() as (it, us):
+            bot = it.channels.by_name["telegram"]._bot  # type: ignore[attr-defined]
+            await bot.set_webhook(f"{us.base}/hooks/telegram", secret_token="rahasia")
+            await it.channels.send("telegram", buttons=BUTTONS)
+            for body, answered in (
+                (None, 0),
+                ({"method": "answerCallbackQuery", "callback_query_id": "77"}, 1),
+                ([], 1),
+            ):
+                us.answer = body
+                await it.sim.inbound.act({"channel": "telegram", "address": "900100200", "button": "Berhenti"})
+                assert len(it.sim.telegram.answered_presses) == answered
+            assert it.sim.telegram.answered_presses == ["77"]
 
     asyncio.run(scenario())
 

@@ -116,6 +116,16 @@ def test_a_telegram_update_is_kept(app: App, client: Client) -> None:
     assert "berhenti" in raw
 
 
+def test_a_press_is_answered_in_the_answer_to_the_call(app: App, client: Client) -> None:
+    press = {"id": "4711", "from": {"id": 9, "is_bot": False, "first_name": "Sri"}, "data": "opt_out:0a1b2c3d-1"}
+    answer = telegram(client, json.dumps({"update_id": 9, "callback_query": press}).encode())
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json"
+    # https://core.telegram.org/bots/api#making-requests-when-getting-updates
+    assert json.loads(answer.text) == {"method": "answerCallbackQuery", "callback_query_id": "4711"}
+    assert len(_events(app)) == 1
+
+
 def test_repeats_change_nothing_even_at_the_same_moment(app: App, client: Client) -> None:
     with ThreadPoolExecutor(8) as together:
         answers = list(together.map(lambda _: twilio(client, STATUS, DELIVERED).status, range(16)))
@@ -219,7 +229,8 @@ STRANGE_UPDATES = [
     b'{"update_id": 1}', b'{"update_id": -1, "message": null}', b'{"update_id": 2, "message": {"chat": []}}',
     b'{"update_id": 3, "message": {"text": "\\ud83d"}}', b'{"update_id": 4, "message": {"text": "a\\u0000b"}}',
     b'{"update_id": 123456789012345678901234567890}', b'{"update_id": NaN}', b"[" * 30_000, b'{"a":' * 10_000,
-    b'{"update_id": 5, "message": ' + b"[" * 900 + b"]" * 900 + b"}",
+    b'{"update_id": 5, "message": ' + b"[" * 900 + b"]" * 900 + b"}", b'{"update_id": 6, "callback_query": "x"}',
+    b'{"update_id": 7, "callback_query": {"id": null}}', b'{"update_id": 8, "message": {"contact": 1, "from": 2}}',
 ]  # fmt: skip
 
 

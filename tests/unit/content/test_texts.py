@@ -85,7 +85,8 @@ def test_a_shared_telephone_reads_well_and_names_nobody(path: Path, channel: str
 
 def test_every_automatic_answer_has_its_text() -> None:
     have = {path.stem for path in ANSWER_FILES}
-    need = set(ANSWERS.values()) | {"stop", "how_to_stop", "media", "telegram_start", "telegram_linked"}
+    need = set(ANSWERS.values()) | {"stop", "how_to_stop", "media", "whatsapp_start"}
+    need |= {f"telegram_{name}" for name in ("start", "linked", "family", "link_over", "other_card", "unlinked")}
     assert have == need == CHECKED_ANSWERS
 
 

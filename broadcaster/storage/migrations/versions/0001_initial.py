@@ -230,9 +230,11 @@ def upgrade() -> None:
         sa.Column("phone_blind", sa.LargeBinary(), nullable=True),
         sa.Column("place", sa.String(), nullable=False),
         sa.Column("since", Micros, nullable=False),
+        sa.Column("unlinked_at", Micros, nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("channel", "address_blind"),
     )
+    op.create_index(op.f("ix_subscriber_phone_blind"), "subscriber", ["phone_blind"], unique=False)
     op.create_table(
         "suppression",
         sa.Column("id", Id, nullable=False),
@@ -248,6 +250,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("channel", "address_blind", "household_id"),
     )
     op.create_index("ix_suppression_address", "suppression", ["address_blind"], unique=False)
+    op.create_table(
+        "telegram_bot",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("bot_id", sa.String(), nullable=False),
+        sa.Column("username", sa.String(), nullable=False),
+        sa.Column("asked_at", Micros, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("bot_id"),
+    )
     op.create_table(
         "test_recipient",
         sa.Column("id", Id, nullable=False),
@@ -379,6 +390,22 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_hash"),
     )
     op.create_index(op.f("ix_officer_link_village_id"), "officer_link", ["village_id"], unique=False)
+    op.create_table(
+        "poster",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("place_key", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("place", sa.String(), nullable=False),
+        sa.Column("village_id", Id, nullable=True),
+        sa.Column("made_at", Micros, nullable=False),
+        sa.Column("made_by", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["village_id"],
+            ["village.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("place_key", "number"),
+    )
     op.create_table(
         "sender",
         sa.Column("id", Id, nullable=False),
@@ -546,6 +573,38 @@ def upgrade() -> None:
         sa.UniqueConstraint("kk_blind"),
     )
     op.create_index(op.f("ix_household_kk_household_id"), "household_kk", ["household_id"], unique=False)
+    op.create_table(
+        "link_token",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("token_blind", sa.LargeBinary(), nullable=False),
+        sa.Column("public", sa.String(), nullable=False),
+        sa.Column("household_id", Id, nullable=True),
+        sa.Column("poster_id", Id, nullable=True),
+        sa.Column("campaign_id", Id, nullable=True),
+        sa.Column("made_at", Micros, nullable=False),
+        sa.Column("made_by", sa.String(), nullable=False),
+        sa.Column("expires_at", Micros, nullable=True),
+        sa.Column("used_at", Micros, nullable=True),
+        sa.Column("used_by", sa.LargeBinary(), nullable=True),
+        sa.Column("revoked_at", Micros, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"],
+            ["campaign.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["household_id"],
+            ["household.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["poster_id"],
+            ["poster.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("campaign_id"),
+        sa.UniqueConstraint("poster_id"),
+        sa.UniqueConstraint("token_blind"),
+    )
+    op.create_index(op.f("ix_link_token_household_id"), "link_token", ["household_id"], unique=False)
     op.create_table(
         "message",
         sa.Column("id", Id, nullable=False),
@@ -723,6 +782,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("cohort_id", "tier", "place", "number"),
     )
+    op.create_table(
+        "arrival",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("token_id", Id, nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("address_blind", sa.LargeBinary(), nullable=False),
+        sa.Column("at", Micros, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["token_id"],
+            ["link_token.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("token_id", "channel", "address_blind"),
+    )
+    op.create_index(op.f("ix_arrival_address_blind"), "arrival", ["address_blind"], unique=False)
     op.create_table(
         "attempt",
         sa.Column("id", Id, nullable=False),
