@@ -1,11 +1,13 @@
-"""poster: a printable page that brings people to Telegram and WhatsApp, and which place brought whom."""
+"""poster: a printable page that brings people to Telegram and WhatsApp, which place brought whom, and announcements."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from broadcaster.app import App, configured
 from broadcaster.cli.common import By, Json, Now, console, opened, put, table
@@ -13,10 +15,17 @@ from broadcaster.cli.telegram import bot_name, write
 from broadcaster.domain.message import ChannelKind
 from broadcaster.errors import BadInput
 from broadcaster.office.rules import SYSTEM
+from broadcaster.rendering.announcements import announcement, announcement_keys
 from broadcaster.replies import places, posters
 from broadcaster.replies.wording import shipped_poster
 
 SIZES = ("a4", "a3")
+_MEDIA_TITLES = {
+    "desa": "Dibacakan atau ditempel di desa",
+    "radio": "Radio",
+    "billboard": "Spanduk dan papan",
+    "social": "Media sosial",
+}
 
 poster = typer.Typer(
     help="Poster dengan kode QR untuk desa, sekolah, atau acara.",
@@ -86,7 +95,35 @@ def make(
     if text:
         for name, title in (("social", "Media sosial"), ("radio", "Radio"), ("announcement", "Pengumuman")):
             console.print(f"\n[bold]{title}[/bold]\n")
-            console.print(sheet.texts[name], markup=False)
+            console.print(sheet.texts[name], markup=False, soft_wrap=True)
+
+
+@poster.command("announcement")
+def announce(
+    key: Annotated[str, typer.Argument(help="Nama berkas di content/announcements; tanpa nama: semuanya.")] = "",
+    medium: Annotated[str, typer.Option("--medium", help=f"Satu saja: {', '.join(_MEDIA_TITLES)}.")] = "",
+    as_json: Json = False,
+    now: Now = "",
+) -> None:
+    """Tampilkan pengumuman untuk umum, terisi data kantor, siap dibacakan atau ditempel. Program tidak mengirimnya."""
+    if medium and medium not in _MEDIA_TITLES:
+        raise BadInput(f"Media {medium} tidak dikenal; pilihan: {', '.join(_MEDIA_TITLES)}.", code="unknown_medium")
+    with opened(now) as app, app.db.read() as session:
+        posters.same_number(session, _whatsapp(app))
+        found = [announcement(session, one) for one in ([key] if key else announcement_keys())]
+    chosen = [
+        replace(one, texts={name: text for name, text in one.texts.items() if medium in ("", name)}) for one in found
+    ]
+    if as_json:
+        put({"announcements": chosen})
+        return
+    for one in chosen:
+        console.print(f"[bold]{escape(one.title)}[/bold]")
+        if one.notes and not medium:
+            console.print(one.notes, markup=False)
+        for name, text in one.texts.items():
+            console.print(f"\n[bold]{_MEDIA_TITLES[name]}[/bold]\n")
+            console.print(text.strip(), markup=False, soft_wrap=True)
 
 
 @poster.command("list")
@@ -130,5 +167,9 @@ def _ways(app: App) -> posters.Ways:
     ready = configured(app.settings)
     return posters.Ways(
         bot=bot_name(app) if ChannelKind.TELEGRAM in ready else "",
-        whatsapp=app.settings.twilio_whatsapp_from if ChannelKind.WHATSAPP in ready else "",
+        whatsapp=_whatsapp(app),
     )
+
+
+def _whatsapp(app: App) -> str:
+    return app.settings.twilio_whatsapp_from if ChannelKind.WHATSAPP in configured(app.settings) else ""

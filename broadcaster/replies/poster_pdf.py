@@ -27,8 +27,11 @@ def pdf(sheet: Sheet, size: Size) -> bytes:
         "office": sheet.office,
         "letterhead": sheet.letterhead,
         "code": sheet.code,
+        "quiet": _QUIET_ZONE,
         **sheet.words,
-        "ways": [{**asdict(way), "qr": qr_svg(way.url)} for way in sheet.ways],
+        "ways": [
+            {**asdict(way), "qr": qr_svg(way.url), "modules": _code(way.url).symbol_size(1, 0)[0]} for way in sheet.ways
+        ],
     }
     made = typst.compile(_PAGE.read_bytes(), ignore_system_fonts=True, sys_inputs={"data": json.dumps(data)})
     assert isinstance(made, bytes), "one document is one file"
@@ -38,7 +41,9 @@ def pdf(sheet: Sheet, size: Size) -> bytes:
 def qr_svg(text: str) -> str:
     """A QR code with its quiet zone, black on white, able to lose 15 % and still be read (paper on a notice board suffers)."""
     out = io.BytesIO()
-    segno.make(text, micro=False, error="m").save(
-        out, kind="svg", border=_QUIET_ZONE, xmldecl=False, light="white", omitsize=True
-    )
+    _code(text).save(out, kind="svg", border=_QUIET_ZONE, xmldecl=False, light="white", omitsize=True)
     return out.getvalue().decode()
+
+
+def _code(text: str) -> segno.QRCode:
+    return segno.make(text, micro=False, error="m")

@@ -173,11 +173,25 @@ def ready(session: Session, ways: Ways, village: Place | None) -> None:
     if empty:
         fixes = "; ".join(f'broadcaster office set {key} "{fact_of(key).example}"' for key in empty)
         raise Blocked(f"Poster belum dapat dibuat, isian kantor masih kosong. Jalankan: {fixes}", code="empty_fact")
+    same_number(session, ways.whatsapp)
     if not ways.bot and not ways.whatsapp:
         raise Blocked(
             "Belum ada saluran untuk poster; isi BROADCASTER_TELEGRAM_TOKEN, atau kunci Twilio dengan "
             "BROADCASTER_TWILIO_WHATSAPP_FROM.",
             code="no_channel",
+        )
+
+
+def same_number(session: Session, whatsapp: str) -> None:
+    """Raises `Blocked` when the number that the office announces is not the one that its messages come from (E.164, "" = none):
+    people are told to compare them."""
+    announced = facts(session)["nomor_wa_pengirim"]
+    if announced and whatsapp and read_phone(announced).e164 != whatsapp:
+        raise Blocked(
+            f"Nomor WhatsApp pengirim di data kantor ({announced}) bukan nomor yang dipakai mengirim ({local_form(whatsapp)}). "
+            f'Samakan: broadcaster office set nomor_wa_pengirim "{local_form(whatsapp)}", atau '
+            "BROADCASTER_TWILIO_WHATSAPP_FROM.",
+            code="number_differs",
         )
 
 

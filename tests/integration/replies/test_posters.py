@@ -23,7 +23,7 @@ DESA = "17.03.07.1027"
 TWILIO = {
     "BROADCASTER_TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
     "BROADCASTER_TWILIO_AUTH_TOKEN": "simulated-auth-token",
-    "BROADCASTER_TWILIO_WHATSAPP_FROM": "+6285100000001",
+    "BROADCASTER_TWILIO_WHATSAPP_FROM": "+6281200000002",
 }
 BOT = {"BROADCASTER_TELEGRAM_TOKEN": "123456:AA-token"}
 
@@ -158,6 +158,48 @@ def test_without_a_channel_or_a_fact_no_poster_is_made_and_the_fix_is_said(
     with db.read() as session:
         assert session.exec(select(tables.Poster)).all() == []
     db.close()
+
+
+def test_a_number_that_is_not_the_announced_one_is_printed_nowhere(
+    both: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROADCASTER_TWILIO_WHATSAPP_FROM", "+6285100000009")
+    for command in (["--desa", DESA, "--text"], ["announcement"]):
+        refused = said(capsys, "poster", *command, status=1)["error"]
+        assert refused["code"] == "number_differs"
+        assert 'office set nomor_wa_pengirim "0851-0000-0009"' in refused["message"]
+
+
+def test_announcements_are_shown_filled_and_ready_to_be_read_out(
+    office: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (one,) = said(capsys, "poster", "announcement")["announcements"]
+    assert one["key"] == "sebelum-gelombang-pertama"
+    assert list(one["texts"]) == ["desa", "radio", "billboard", "social"]
+    for text in one["texts"].values():
+        assert "0812-0000-0002" in text, "as on the poster"
+        assert "{" not in text
+    assert "0812-0000-0001" in one["texts"]["social"]
+    radio = said(capsys, "poster", "announcement", one["key"], "--medium", "radio")["announcements"][0]["texts"]
+    assert radio == {"radio": one["texts"]["radio"]}
+    assert run(["poster", "announcement"]) == 0
+    shown = capsys.readouterr().out
+    assert "Spanduk dan papan" in shown
+    assert one["texts"]["billboard"].strip() in shown, "lines are not broken anew: the text is copied"
+
+
+def test_an_announcement_that_cannot_be_filled_says_why(office: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, code in ((["sebelum"], "no_announcement"), (["--medium", "tv"], "unknown_medium")):
+        assert said(capsys, "poster", "announcement", *arguments, status=1)["error"]["code"] == code
+    db = open_database(load())
+    with db.write() as session:
+        for fact in session.exec(select(tables.OfficeFact).where(tables.OfficeFact.key == "nomor_wa_layanan")):
+            fact.value = ""
+            session.add(fact)
+    db.close()
+    refused = said(capsys, "poster", "announcement", status=1)["error"]
+    assert refused["code"] == "missing_value"
+    assert "office set nomor_wa_layanan" in refused["message"]
 
 
 def test_a_bot_whose_name_cannot_be_asked_is_a_clear_error(

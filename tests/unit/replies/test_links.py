@@ -91,7 +91,7 @@ def test_the_menu_offers_what_is_understood() -> None:
     [
         ('headline = "Kartu Identitas Anak"', "", "headline"),
         ("letterhead", "letter", "letterhead"),
-        ("Kode: {kode}", "Kode", "kode"),
+        ("Kode {kode}", "Kode", "kode"),
         ("[cara.radio]", "[cara.lain]", "cara.radio"),
         ("[poster]", "[poster", "gabung.toml"),
     ],
