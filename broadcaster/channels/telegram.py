@@ -139,7 +139,10 @@ class TelegramPoller:
         except TransportError as error:
             raise PollFailed(f"Telegram did not answer: {error}") from error
         if answer.status == 409:
-            raise PollFailed("another program polls this bot, or a webhook is set", code="poll_conflict")
+            raise PollFailed(
+                "another program polls this bot, or a webhook is set (`broadcaster telegram connect` removes it)",
+                code="poll_conflict",
+            )
         try:
             updates = json.loads(answer.body)["result"]
             return [update for update in updates if telegram_events.has_id(update)]

@@ -16,7 +16,7 @@ from broadcaster.domain.dates import indonesian_date
 from broadcaster.errors import BadInput, Blocked
 from broadcaster.office.rules import SYSTEM
 from broadcaster.replies import places, posters, subscribers
-from broadcaster.replies.links import telegram_link
+from broadcaster.replies.links import telegram_link, webhook_address
 from broadcaster.replies.wording import shipped_bot
 
 T = TypeVar("T")
@@ -89,8 +89,8 @@ def unlink(
 def connect_bot(as_json: Json = False, now: Now = "") -> None:
     """Tanyakan nama bot, pasang menunya, dan tentukan cara kabar masuk: webhook bila ada alamat umum, selain itu diambil."""
     with opened(now) as app:
-        public, secret = app.settings.public_base_url, app.settings.telegram_webhook_secret.get_secret_value()
-        url = f"{public.rstrip('/')}/hooks/telegram" if public and secret else ""
+        secret = app.settings.telegram_webhook_secret.get_secret_value()
+        url = webhook_address(app.settings.public_base_url, secret)
 
         async def set_up(account: TelegramBotAccount) -> str:
             name = await account.name()
@@ -99,7 +99,7 @@ def connect_bot(as_json: Json = False, now: Now = "") -> None:
             return name
 
         name = ask(app, set_up)
-        posters.remember_bot(app.db, account_of(app).id, name, app.now())
+        posters.remember_bot(app.db, account_of(app).id, name, app.now(), webhook=url)
     if as_json:
         put({"bot": name, "news": "webhook" if url else "polling", "url": url})
         return

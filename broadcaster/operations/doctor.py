@@ -17,6 +17,8 @@ from broadcaster.office import queries as office
 from broadcaster.operations.service import open_database, refuse_network_folder, refuse_other_schema
 from broadcaster.outbox.lanes import waiting_lanes
 from broadcaster.rendering.approval import UNKNOWN, UNSUBMITTED, WRONG
+from broadcaster.replies.links import webhook_address
+from broadcaster.replies.places import known_webhook
 from broadcaster.settings import Mode, Settings, is_loopback
 from broadcaster.shipped import content_dir
 from broadcaster.storage.database import Database
@@ -254,6 +256,24 @@ def _templates(session: Session, _db: Database, settings: Settings, _now: dateti
         )  # fmt: skip
 
 
+def _telegram(session: Session, _db: Database, settings: Settings, _now: datetime) -> Iterator[Finding]:
+    """Telegram brings its news either way, never both: what it was told last must be what these settings say."""
+    token = settings.telegram_token.get_secret_value()
+    if not token:
+        return
+    wanted = webhook_address(settings.public_base_url, settings.telegram_webhook_secret.get_secret_value())
+    told = known_webhook(session, token.partition(":")[0])
+    if wanted == told:
+        return
+    yield Finding(
+        "telegram_not_connected", "error",
+        f"Telegram belum diberi tahu alamat {wanted}, jadi balasan lewat Telegram tidak masuk."
+        if wanted
+        else f"Telegram masih memanggil {told}, jadi balasan lewat Telegram tidak dapat diambil.",
+        "broadcaster telegram connect",
+    )  # fmt: skip
+
+
 def _ago(passed: timedelta) -> str:
     minutes = int(passed.total_seconds() // 60)
     if minutes < 120:
@@ -271,4 +291,16 @@ def _alerts(session: Session, _db: Database, _settings: Settings, _now: datetime
         )  # fmt: skip
 
 
-_CHECKS: tuple[Check, ...] = (_moved, _clock_behind, _key, _chain, _facts, _people, _jobs, _lanes, _templates, _alerts)
+_CHECKS: tuple[Check, ...] = (
+    _moved,
+    _clock_behind,
+    _key,
+    _chain,
+    _facts,
+    _people,
+    _jobs,
+    _lanes,
+    _telegram,
+    _templates,
+    _alerts,
+)

@@ -52,6 +52,11 @@ def telegram_link(bot: str, token: str) -> str:
     return f"https://t.me/{bot}?start={token}"
 
 
+def webhook_address(public_base_url: str, secret: str) -> str:
+    """What Telegram is to call; "" while its news are fetched, because there is no public address or no secret."""
+    return f"{public_base_url.rstrip('/')}/hooks/telegram" if public_base_url and secret else ""
+
+
 def whatsapp_link(number: str, text: str) -> str:
     """`number`: E.164. The text stands ready in the person's WhatsApp; they may change it before it is sent."""
     return f"https://wa.me/{number.lstrip('+')}?text={quote(text)}"

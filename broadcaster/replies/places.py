@@ -183,6 +183,11 @@ def known_bot(session: Session, bot_id: str) -> str | None:
     return session.exec(select(TelegramBot.username).where(TelegramBot.bot_id == bot_id)).first()
 
 
+def known_webhook(session: Session, bot_id: str) -> str:
+    """What this bot was told to call; "" when nothing: its news wait until they are fetched."""
+    return session.exec(select(TelegramBot.webhook).where(TelegramBot.bot_id == bot_id)).first() or ""
+
+
 def _homes_by_address(session: Session) -> dict[tuple[str, bytes], set[int]]:
     """(channel, address index) -> the households it belongs to, merged ones as the one that stands."""
     homes: dict[tuple[str, bytes], set[int]] = defaultdict(set)

@@ -157,12 +157,13 @@ def make_poster(db: Database, *, desa: str, place: str, by: str, now: datetime, 
         )  # fmt: skip
 
 
-def remember_bot(db: Database, bot_id: str, username: str, now: datetime) -> None:
-    """Keep what Telegram said: the name is part of every link that is printed."""
+def remember_bot(db: Database, bot_id: str, username: str, now: datetime, *, webhook: str | None = None) -> None:
+    """Keep what Telegram said: the name is part of every link that is printed. `webhook`: what it has just been told to call."""
     with db.write() as session:
         row = session.exec(select(TelegramBot).where(TelegramBot.bot_id == bot_id)).first()
         row = row or TelegramBot(bot_id=bot_id, username=username, asked_at=now)
         row.username, row.asked_at = username, now
+        row.webhook = row.webhook if webhook is None else webhook
         session.add(row)
 
 

@@ -113,6 +113,10 @@ class Telegram:
         """Something happened: to the webhook when one is set, else into the queue."""
         update = {"update_id": self._next_update, kind: content}
         self._next_update += 1
+        await self.bring(update)
+
+    async def bring(self, update: dict[str, Any]) -> None:
+        """An update, perhaps once more, as Telegram does when the answer to it got lost."""
         if self.webhook:
             await self._webhooks.telegram(self.webhook, self._secret, update, self.answered)
             return

@@ -98,10 +98,11 @@ class Arrival(SQLModel, table=True):
 
 
 class TelegramBot(SQLModel, table=True):
-    """The name of a bot, asked once: it is part of every link."""
+    """The name of a bot, asked once: it is part of every link; and how its news come."""
 
     __tablename__ = "telegram_bot"
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
     bot_id: str = Field(unique=True)  # the public part of its token
     username: str
+    webhook: str = ""  # the address that Telegram was told to call; "" = its news are fetched
     asked_at: datetime = Field(sa_type=Moment)

@@ -11,6 +11,7 @@ from sqlmodel import select
 from broadcaster.office import service as office
 from broadcaster.operations import doctor, service
 from broadcaster.rendering.service import record_provider_template
+from broadcaster.replies import posters
 from broadcaster.settings import Settings, load
 from broadcaster.storage.database import Database
 from broadcaster.storage.sealed import Sealer
@@ -189,6 +190,8 @@ def test_settings_that_lack_something_are_named(
     settings: Settings, healthy: Database, now: datetime, changes: dict[str, str], codes: list[str]
 ) -> None:
     changed = load(data_dir=settings.data_dir, **_COMPLETE | changes)
+    if changed.telegram_webhook_secret.get_secret_value():
+        posters.remember_bot(healthy, "1", "kia_bot", now, webhook=f"{changed.public_base_url}/hooks/telegram")
     findings = doctor.findings(changed, healthy, now)
     assert [finding.code for finding in findings] == codes
     assert all("BROADCASTER_" in finding.fix for finding in findings)
@@ -214,3 +217,20 @@ def test_errors_come_before_warnings(settings: Settings, db: Database, now: date
     severities = [finding.severity for finding in doctor.findings(settings, db, now)]
     assert severities == sorted(severities, key=("error", "warning", "info").index)
     assert len(set(severities)) > 1
+
+
+def test_telegram_must_know_where_to_call(settings: Settings, healthy: Database, now: datetime) -> None:
+    calls = load(
+        data_dir=settings.data_dir, **_COMPLETE, public_base_url="https://kia.example.go.id", telegram_webhook_secret="s",
+    )  # fmt: skip
+    (finding,) = doctor.findings(calls, healthy, now)
+    assert (finding.code, finding.severity) == ("telegram_not_connected", "error")
+    assert "https://kia.example.go.id/hooks/telegram" in finding.message
+    posters.remember_bot(healthy, "1", "kia_bot", now, webhook="https://kia.example.go.id/hooks/telegram")
+    assert _codes(calls, healthy, now) == []
+    posters.remember_bot(healthy, "1", "kia_bot", now)
+    assert _codes(settings, healthy, now) == ["telegram_not_connected"], (
+        "the settings went back to fetching, Telegram not"
+    )
+    posters.remember_bot(healthy, "1", "kia_bot", now, webhook="")
+    assert _codes(settings, healthy, now) == []

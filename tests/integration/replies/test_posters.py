@@ -67,9 +67,9 @@ def both(office: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return office
 
 
-def said(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> Any:
-    """The one JSON document of a command."""
-    assert run([*arguments, "--json"]) == status
+def said(capsys: pytest.CaptureFixture[str], *arguments: str, status: int | None = 0) -> Any:
+    """The one JSON document of a command; its exit status, None = whatever."""
+    assert run([*arguments, "--json"]) == status or status is None
     return json.loads(capsys.readouterr().out)
 
 
@@ -238,6 +238,12 @@ def test_the_bot_is_set_up_for_polling_or_for_calls(
     answer = said(capsys, "telegram", "connect")
     assert answer == {"bot": "simulasi_bot", "news": "webhook", "url": "https://kia.example.go.id/hooks/telegram"}
     assert simulator.telegram.webhook == "https://kia.example.go.id/hooks/telegram"
+    monkeypatch.delenv("BROADCASTER_PUBLIC_BASE_URL")
+    found = {one["code"]: one for one in said(capsys, "doctor", status=None)["findings"]}
+    assert "broadcaster telegram connect" in found["telegram_not_connected"]["fix"]
+    assert said(capsys, "telegram", "connect")["news"] == "polling"
+    assert simulator.telegram.webhook == ""
+    assert "telegram_not_connected" not in {one["code"] for one in said(capsys, "doctor", status=None)["findings"]}
 
 
 def test_a_familys_link_is_made_with_its_code_and_taken_back(both: Path, capsys: pytest.CaptureFixture[str]) -> None:

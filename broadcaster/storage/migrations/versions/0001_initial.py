@@ -255,6 +255,7 @@ def upgrade() -> None:
         sa.Column("id", Id, nullable=False),
         sa.Column("bot_id", sa.String(), nullable=False),
         sa.Column("username", sa.String(), nullable=False),
+        sa.Column("webhook", sa.String(), nullable=False),
         sa.Column("asked_at", Micros, nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("bot_id"),
