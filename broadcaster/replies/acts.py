@@ -19,6 +19,7 @@ from broadcaster.campaigns.service import household_says_collected
 from broadcaster.channels.protocol import HIDDEN_NUMBER, Blocked, Button, Reply
 from broadcaster.consent import service as consent
 from broadcaster.consent.queries import is_suppressed, may_answer
+from broadcaster.domain.longnumber import mask_long_numbers
 from broadcaster.domain.message import ChannelKind
 from broadcaster.domain.phone import read_phone
 from broadcaster.errors import NotFound, Refused
@@ -29,8 +30,9 @@ from broadcaster.rendering.queries import answer as answer_text
 from broadcaster.rendering.queries import latest
 from broadcaster.replies import rules
 from broadcaster.replies.inbox_rules import DONE, OPEN, is_urgent, state_after
-from broadcaster.replies.rules import ALREADY, ASKED_AGAIN, INTENTS, STAFF, Reading, answer_to, mask_digits
-from broadcaster.replies.words import Words, load_words
+from broadcaster.replies.lists import load_words
+from broadcaster.replies.rules import ALREADY, ASKED_AGAIN, INTENTS, STAFF, Reading, answer_to
+from broadcaster.replies.words import Words
 from broadcaster.shipped import content_dir
 from broadcaster.storage import tables
 from broadcaster.storage.sealed import Sealer
@@ -199,7 +201,7 @@ def _buttons(session: Session, ref: SentRef | None) -> Sequence[Button]:
 
 
 def _kept_text(reply: Reply) -> str:
-    text = mask_digits(reply.text)[:_MOST_KEPT]
+    text = mask_long_numbers(reply.text)[:_MOST_KEPT]
     if reply.has_media:
         return f"{_MEDIA} {text}".strip()
     return text
