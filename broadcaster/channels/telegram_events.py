@@ -31,8 +31,8 @@ def update_id(update: Mapping[str, Any]) -> int:
 
 
 def of_update(update: Mapping[str, Any]) -> RawEvent:
-    """The event as kept, without what must not be kept (`masking`). Its key is its number with what tells it from another one of that number: after a week of silence, and
-    for another bot, Telegram begins its numbers anew at any place."""
+    """The event without what must not be kept (`masking`). Its key is its number with what tells it from another one of that
+    number: after a week of silence, and for another bot, Telegram begins its numbers anew at any place."""
     raw = json.dumps(masking.telegram_update(update), ensure_ascii=False)
     return RawEvent(ACCOUNT, f"{update['update_id']}{_of_its_own(update)}", "update", raw)
 

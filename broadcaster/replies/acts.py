@@ -7,33 +7,25 @@ than now: an old START that arrives late does not lift a newer STOP.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 
-import structlog
 from sqlmodel import Session, col, select
 
 from broadcaster.campaigns.service import household_says_collected
-from broadcaster.channels.protocol import HIDDEN_NUMBER, Blocked, Button, Reply
+from broadcaster.channels.protocol import HIDDEN_NUMBER, Blocked, Reply
 from broadcaster.consent import service as consent
-from broadcaster.consent.queries import is_suppressed, may_answer
+from broadcaster.consent.queries import is_suppressed
 from broadcaster.domain.longnumber import mask_long_numbers
 from broadcaster.domain.message import ChannelKind
 from broadcaster.domain.phone import read_phone
-from broadcaster.errors import NotFound, Refused
 from broadcaster.outbox.queries import SentRef, last_message_to, message_of_provider_id, message_of_reference
-from broadcaster.outbox.service import enqueue_answer
 from broadcaster.registry.service import link_telegram
-from broadcaster.rendering.queries import answer as answer_text
-from broadcaster.rendering.queries import latest
-from broadcaster.replies import rules
+from broadcaster.replies.answer_rules import ASKED_AGAIN, answer_to
+from broadcaster.replies.answering import plan_answer
 from broadcaster.replies.inbox_rules import DONE, OPEN, is_urgent, state_after
-from broadcaster.replies.lists import load_words
-from broadcaster.replies.rules import ALREADY, ASKED_AGAIN, INTENTS, STAFF, Reading, answer_to
-from broadcaster.replies.words import Words
-from broadcaster.shipped import content_dir
+from broadcaster.replies.reading import brings_papers, occasions_of, read_reply, reading_of, shipped_words
+from broadcaster.replies.rules import ALREADY, CONSEQUENCES, Reading
 from broadcaster.storage import tables
 from broadcaster.storage.sealed import Sealer
 
@@ -43,8 +35,6 @@ QUIET = timedelta(hours=12)
 _MOST_KEPT = 4_000  # characters of a reply
 _MEDIA = "[foto atau berkas, tidak dibuka]"
 _PLACE = 64  # characters of a Start payload: Telegram's own limit
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -80,17 +70,6 @@ class Heard:
         return (self.ref.address_blind,) if self.ref and self.ref.address_blind != self.blind else ()
 
 
-@lru_cache(maxsize=1)
-def shipped_words() -> Words:
-    """The word lists of content/words, read once a process."""
-    return load_words(content_dir() / "words")
-
-
-def read_reply(text: str, asked: str = "") -> Reading:
-    """Read one text with the office's word lists; see `rules.read`."""
-    return rules.read(text, shipped_words(), asked=asked)
-
-
 def heard(
     session: Session,
     sealer: Sealer,
@@ -115,7 +94,7 @@ def heard(
         blind=blind,
         ref=ref,
         household_id=household_id,
-        reading=_reading(session, reply, ref),
+        reading=reading_of(session, reply, ref),
         said_at=min(reply.sent_at or received_at, now),
         now=now,
     )
@@ -158,46 +137,7 @@ def blocked(
     )  # fmt: skip
 
 
-# ------------------------------------------------------------------------------------------------------------- reading
-
-
-def _reading(session: Session, reply: Reply, ref: SentRef | None) -> Reading:
-    """What the reply means: a provider's own mark beats a button, a button beats the text."""
-    if reply.opt_out_mark == "stop":
-        return Reading(("opt_out",), opt_out=True, handled_by="auto", normalised="")
-    if reply.opt_out_mark == "start" or reply.start_payload is not None:
-        return Reading(("opt_in",), opt_out=False, handled_by="auto", normalised="")
-    if reply.own_phone:
-        return Reading(("thanks",), opt_out=False, handled_by="auto", normalised="")
-    pressed = reply.intent or _button_of(session, reply, ref)
-    if pressed in INTENTS:
-        staff = pressed in STAFF
-        return Reading((pressed,), pressed == "opt_out", "staff" if staff else "auto", normalised="")
-    reading = read_reply(reply.text, _asked(session, ref))
-    if reply.has_media and not reading.opt_out and reading.intents == ("unclear",):
-        # nothing is opened and nothing waits: the answer says where documents belong
-        return Reading(reading.intents, opt_out=False, handled_by="auto", normalised=reading.normalised)
-    return reading
-
-
-def _button_of(session: Session, reply: Reply, ref: SentRef | None) -> str:
-    """The intent of the button whose title somebody wrote, or pressed: Twilio's list of messages brings the title alone."""
-    title = reply.text.strip().casefold()
-    return next((button.intent for button in _buttons(session, ref) if button.title.casefold() == title), "")
-
-
-def _asked(session: Session, ref: SentRef | None) -> str:
-    """What a bare "sudah" answers: the message's own button says it."""
-    return next((button.intent for button in _buttons(session, ref) if button.intent in ALREADY), "")
-
-
-def _buttons(session: Session, ref: SentRef | None) -> Sequence[Button]:
-    if ref is None or not ref.template_key:
-        return ()
-    try:
-        return latest(session, ref.template_key).buttons
-    except NotFound:
-        return ()
+# ------------------------------------------------------------------------------------------------------------- keeping
 
 
 def _kept_text(reply: Reply) -> str:
@@ -256,7 +196,11 @@ def _act(session: Session, sealer: Sealer, what: Heard, *, again: bool) -> bool:
         return _stop(session, sealer, what)
     if what.reply.channel is ChannelKind.TELEGRAM and (what.reply.start_payload is not None or what.reply.own_phone):
         return _telegram(session, sealer, what, again=again)
-    if reading.intents == ("opt_in",) and not _allow(session, what, source=_source(what.reply), wording="mulai"):
+    if (
+        reading.intents == ("opt_in",)
+        and not reading.guessed
+        and not _allow(session, what, source=_source(what.reply), wording="mulai")
+    ):
         return True
     if "wrong_number" in reading.intents:
         consent.suppress(
@@ -265,12 +209,15 @@ def _act(session: Session, sealer: Sealer, what: Heard, *, again: bool) -> bool:
         )  # fmt: skip
     if "child_deceased_or_moved" in reading.intents:
         _pause_family(session, what)
-    if set(ALREADY) & set(reading.intents) and what.household_id and what.ref and what.ref.campaign_id:
+    collected = set(ALREADY) & set(reading.intents) and not reading.guessed
+    if collected and what.household_id and what.ref and what.ref.campaign_id:
         household_says_collected(session, what.household_id, what.ref.campaign_id, what.now)
-    media = what.reply.has_media and reading.intents == ("unclear",)
-    name = "media" if media else answer_to(reading)
+    papers = brings_papers(what.reply) and reading.intents == ("unclear",)
+    name = "media" if papers else answer_to(reading, shipped_words(), occasions_of(session, what.ref))
     if not name or (name in ALREADY and not (what.ref and what.ref.campaign_id)):
         return True  # nothing to say, or nothing that could be stopped
+    if reading.guessed and reading.intents[0] in CONSEQUENCES:
+        return False  # an answer would promise what has not been done
     if again:
         return reading.intents[0] not in ASKED_AGAIN
     # the apology to a wrong number passes the suppression that the same reply has just made
@@ -374,20 +321,10 @@ def _telegram(session: Session, sealer: Sealer, what: Heard, *, again: bool) -> 
 
 
 def _answer(session: Session, sealer: Sealer, what: Heard, name: str, *, purpose: str = "answer") -> bool:
-    """Plan one answer from content/answers; whether it will leave. Where it cannot, a person must see the reply."""
-    if purpose == "answer" and not may_answer(session, what.channel, what.blind, what.now):
-        return False
-    try:
-        enqueue_answer(
-            session, sealer, channel=what.channel, address=what.reply.address,
-            text=answer_text(session, name, what.household_id).text, event_id=what.event_id, household_id=None,
-            now=what.now, purpose=purpose,
-        )  # fmt: skip
-    except Refused as refused:
-        # an empty office fact, or a channel without a sender: the wish itself has been acted on and stays so
-        log.warning("an automatic answer could not be planned", answer=name, code=refused.code)
-        return False
-    return True
+    return plan_answer(
+        session, sealer, what.reply, name, event_id=what.event_id, household_id=what.household_id, said_at=what.said_at,
+        now=what.now, purpose=purpose,
+    )  # fmt: skip
 
 
 def _source(reply: Reply) -> str:

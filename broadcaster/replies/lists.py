@@ -20,9 +20,10 @@ _PATTERNS = ("phrases", "unsure", "doubt", "welcome", "own_way", "go_on", "start
 
 
 def load_words(folder: Path) -> Words:
-    """Read spellings.toml, opt_out.toml, intents.toml and examples.toml; raises `BadInput` naming the file and the entry."""
+    """Read spellings, opt_out, intents, requirements and examples (.toml); raises `BadInput` naming the file and the entry."""
     try:
         words = _compiled(*(_toml(folder / f"{name}.toml") for name in ("spellings", "opt_out", "intents")))
+        words = _with_cases(words, _toml(folder / "requirements.toml"))
         return _with_examples(words, _toml(folder / "examples.toml"))
     except KeyError as error:
         raise BadInput(f"Daftar kata di {folder.name}: bagian {error} belum ada", code="bad_words") from error
@@ -53,20 +54,33 @@ def _compiled(spellings: Mapping[str, Any], stop: Mapping[str, Any], intents: Ma
             for name in INTENTS
             if name in intents["intents"]
         ),
-        stop=StopWords(
-            **{
-                name: frozenset(standard_words(stop["lists"][name], spelling))
-                for name in StopWords.__dataclass_fields__
-                if name not in _SEQUENCES + _PATTERNS
-            },
-            **{
-                name: tuple(tuple(words.split()) for words in standard_words(stop["lists"][name], spelling))
-                for name in _SEQUENCES
-            },
-            **{name: patterns("opt_out.toml", stop["lists"][name], stop["groups"], spelling) for name in _PATTERNS},
-        ),
+        stop=StopWords(**_stop_words(stop["lists"], stop["groups"], spelling)),
+        cases=(),
         likeness=learn({}),
     )
+
+
+def _stop_words(
+    lists: Mapping[str, Sequence[str]], groups: Mapping[str, Sequence[str]], spelling: Mapping[str, str]
+) -> dict[str, Any]:
+    """Each list of opt_out.toml as `StopWords` holds it; raises `KeyError` for one that is missing."""
+    made: dict[str, Any] = {}
+    for name in StopWords.__dataclass_fields__:
+        if name in _PATTERNS:
+            made[name] = patterns("opt_out.toml", lists[name], groups, spelling)
+        else:
+            words = standard_words(lists[name], spelling)
+            made[name] = tuple(tuple(entry.split()) for entry in words) if name in _SEQUENCES else frozenset(words)
+    return made
+
+
+def _with_cases(words: Words, cases: Mapping[str, Any]) -> Words:
+    groups: Mapping[str, Sequence[str]] = {}
+    made = (
+        (name, patterns("requirements.toml", section["phrases"], groups, words.spelling))
+        for name, section in cases.items()
+    )
+    return replace(words, cases=tuple(made))
 
 
 def _with_examples(words: Words, examples: Mapping[str, Any]) -> Words:

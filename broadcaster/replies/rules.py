@@ -10,10 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal
 
-from broadcaster.replies.lists import load_words
 from broadcaster.replies.spelling import clauses, letters
 from broadcaster.replies.stopping import ASKING, Wish, wish_of
 from broadcaster.replies.words import INTENTS, IntentWords, StopWords, Words, any_matches
@@ -36,27 +34,8 @@ STAFF = frozenset(
 #: What a bare "sudah" may mean; which of the two, only the campaign knows.
 ALREADY = ("already_collected", "already_has_card")
 
-#: What an answer to each intent is taken from (content/answers); an intent without one gets none.
-ANSWERS: Mapping[str, str] = MappingProxyType(
-    {
-        "opt_in": "opt_in",
-        "suspicion_of_scam": "suspicion_of_scam",
-        "wrong_number": "wrong_number",
-        "already_collected": "already_collected",
-        "already_has_card": "already_has_card",
-        "cannot_go_distance": "cannot_go_distance",
-        "no_smartphone_help_needed": "cannot_go_distance",
-        "wants_info_requirements": "wants_info_requirements",
-        "where_when": "where_when",
-        "greeting": "greeting",
-    }
-)
 #: What is done for these (reminders end, sending begins again) rests on a phrase, never on a resemblance alone.
 CONSEQUENCES = frozenset({"already_collected", "already_has_card", "opt_in"})
-#: A person speaks first: an apology, or an ear for what went wrong.
-PERSON_FIRST = frozenset({"child_deceased_or_moved", "complaint"})
-#: Asked again within hours, the automatic answer was not the one that helped: staff read.
-ASKED_AGAIN = frozenset({"wants_info_requirements", "where_when", "suspicion_of_scam"})
 
 _POLITE = frozenset({"yes", "thanks", "greeting"})
 #: Words around what is said, not part of it.
@@ -257,20 +236,3 @@ def _unread(tokens: Sequence[str], found: set[str], stop: StopWords) -> str:
     if not found or ("thanks" not in found and len(others) > _MOST_POLITE):
         return "unclear"
     return ""
-
-
-def answer_to(reading: Reading) -> str:
-    """Which answer of content/answers a reply gets by itself; "" for none. A sure or unsure stop has its own."""
-    if "opt_out" in reading.intents or PERSON_FIRST & set(reading.intents):
-        return ""
-    return next((ANSWERS[intent] for intent in reading.intents if intent in ANSWERS), "")
-
-
-def _without_marks(tokens: Sequence[str]) -> list[str]:
-    return [word for word in tokens if word != "?"]
-
-
-__all__ = [
-    "ALREADY", "ANSWERS", "ASKED_AGAIN", "INTENTS", "STAFF", "Reading", "Words", "answer_to", "load_words",
-    "read",
-]  # fmt: skip

@@ -35,7 +35,7 @@ def clauses(text: str, words: Words) -> list[list[str]]:
     A sentence that asks without a question mark gets one.
     """
     shown = _plain(text, words)
-    found = []
+    found: list[list[str]] = []
     for part in _CLAUSE.split(shown):
         tokens = normalise(_WORD.findall(part), words)
         if tokens == ["?"] and found:
@@ -76,9 +76,9 @@ def _mended(token: str, words: Words) -> str:
     if token in words.spared or not MENDABLE <= len(token) <= _MOST_LETTERS or not token.isalpha():
         return token
     most = 2 if len(token) >= _LONG_WORD else 1
-    near = process.extract(token, words.repaired, scorer=OSA.distance, score_cutoff=most, limit=4)
+    found = process.extract(token, words.repaired, scorer=OSA.distance, score_cutoff=most, limit=4)
     # people seldom miss the first letter, and "tangan" is not "jangan"
-    near = [(word, distance) for word, distance, _ in near if word[0] == token[0]]
+    near = [(word, distance) for word, distance, _ in found if word[0] == token[0]]
     best = min((distance for _, distance in near), default=0)
     meant = {words.spelling.get(word, word) for word, distance in near if distance == best}
     return meant.pop() if len(meant) == 1 else token

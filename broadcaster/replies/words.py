@@ -99,6 +99,7 @@ class Words:
     repaired: tuple[str, ...]  # what a typing error may have been meant to be
     intents: tuple[IntentWords, ...]
     stop: StopWords
+    cases: tuple[tuple[str, tuple[Phrase, ...]], ...]  # of requirements: (answer, phrases), the first that holds counts
     likeness: Likeness
 
 

@@ -124,7 +124,7 @@ def test_every_button_has_an_intent_the_rules_know() -> None:
 
 def _edited(folder: Path, name: str, old: str, new: str) -> Path:
     """The shipped lists in `folder`, with one change in one file."""
-    for one in ("spellings", "opt_out", "intents", "examples"):
+    for one in ("spellings", "opt_out", "intents", "requirements", "examples"):
         text = (content_dir() / "words" / f"{one}.toml").read_text(encoding="utf-8")
         assert one != name or old in text
         (folder / f"{one}.toml").write_text(text.replace(old, new, 1) if one == name else text, encoding="utf-8")
