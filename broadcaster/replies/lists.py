@@ -13,7 +13,16 @@ from typing import Any
 from broadcaster.errors import BadInput
 from broadcaster.replies.examples import learn
 from broadcaster.replies.spelling import clauses
-from broadcaster.replies.words import INTENTS, MENDABLE, IntentWords, StopWords, Words, patterns, standard_words
+from broadcaster.replies.words import (
+    INTENTS,
+    MENDABLE,
+    IntentWords,
+    StopWords,
+    Words,
+    by_skeleton,
+    patterns,
+    standard_words,
+)
 
 _SEQUENCES = ("negators", "taken_back")
 _PATTERNS = ("phrases", "unsure", "doubt", "welcome", "own_way", "go_on", "start_phrases")
@@ -36,14 +45,14 @@ def _compiled(spellings: Mapping[str, Any], stop: Mapping[str, Any], intents: Ma
     standard = set(spellings["words"])
     for phrase in _all_phrases(stop, intents):
         standard.update(re.findall(r"\w+", phrase))
+    repaired = tuple(sorted({word for word in standard | set(spelling) if len(word) >= MENDABLE and " " not in word}))
     return Words(
         spelling=spelling,
         signs={sign: word for word, shapes in spellings["signs"].items() for sign in shapes},
         known=frozenset(standard | set(spelling) | set(spellings["ordinary"]["words"])),
         spared=frozenset(),
-        repaired=tuple(
-            sorted({word for word in standard | set(spelling) if len(word) >= MENDABLE and " " not in word})
-        ),
+        repaired=repaired,
+        bones=by_skeleton(repaired),
         intents=tuple(
             IntentWords(
                 name=name,
@@ -86,7 +95,7 @@ def _with_cases(words: Words, cases: Mapping[str, Any]) -> Words:
 def _with_examples(words: Words, examples: Mapping[str, Any]) -> Words:
     _all_known("examples.toml", examples)
     # the examples are spelled as people write, but not mended: what stands in them is no typing error
-    plain = replace(words, repaired=())
+    plain = replace(words, repaired=(), bones={})
     sentences = {
         intent: [[token for sentence in clauses(text, plain) for token in sentence] for text in section["examples"]]
         for intent, section in examples.items()

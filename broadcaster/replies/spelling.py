@@ -10,7 +10,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from broadcaster.domain.longnumber import MASK, mask_long_numbers
-from broadcaster.replies.words import MENDABLE, Words
+from broadcaster.replies.words import MENDABLE, Words, skeleton
 
 _MASKED_WORD = "angka"  # what a masked number is for the rules
 _MOST_WORDS = 400  # of a very long text the beginning and the end are read
@@ -72,8 +72,14 @@ def standard(token: str, words: Words) -> str:
 
 
 def _mended(token: str, words: Words) -> str:
-    """The one known word that differs by a letter typed wrongly, left out, doubled or swapped; else `token` as it is."""
-    if token in words.spared or not MENDABLE <= len(token) <= _MOST_LETTERS or not token.isalpha():
+    """The one known word that differs by a letter typed wrongly, left out, doubled or swapped, or by vowels left out; else
+    `token` as it is."""
+    if token in words.spared or len(token) > _MOST_LETTERS or not token.isalpha():
+        return token
+    short = {words.spelling.get(word, word) for word in words.bones.get(skeleton(token), ()) if _shortens(token, word)}
+    if len(short) == 1:
+        return short.pop()
+    if len(token) < MENDABLE:
         return token
     most = 2 if len(token) >= _LONG_WORD else 1
     found = process.extract(token, words.repaired, scorer=OSA.distance, score_cutoff=most, limit=4)
@@ -82,6 +88,12 @@ def _mended(token: str, words: Words) -> str:
     best = min((distance for _, distance in near), default=0)
     meant = {words.spelling.get(word, word) for word, distance in near if distance == best}
     return meant.pop() if len(meant) == 1 else token
+
+
+def _shortens(token: str, word: str) -> bool:
+    """Whether `word` without some of its vowels is `token`."""
+    letters_left = iter(word)
+    return len(token) < len(word) and all(letter in letters_left for letter in token)
 
 
 def _plain(text: str, words: Words) -> str:

@@ -60,7 +60,7 @@ def wish_of(sentences: Sequence[Sequence[str]], letters: str, stop: StopWords, k
         doubtful = doubtful or any_matches(stop.doubt, line, present)
         return Wish("unsure" if doubtful else "yes", asks=doubtful)
     verdicts: set[Verdict] = set()
-    for sentence in sentences:
+    for sentence in _supposed_with_what_follows(sentences):
         plain = set(sentence) & (stop.strong | stop.ordinary | {"jangan", "tidak"})
         if plain and _is_one_of(sentence, stop.alone, stop):
             verdicts.add("yes")
@@ -87,6 +87,17 @@ def wish_of(sentences: Sequence[Sequence[str]], letters: str, stop: StopWords, k
     )
 
 
+def _supposed_with_what_follows(sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+    """ "kalau saya stop, kartunya masih bisa diambil?" as one sentence."""
+    joined: list[list[str]] = []
+    for sentence in sentences:
+        if joined and joined[-1][0] in _SUPPOSING and "?" not in joined[-1]:
+            joined[-1] += sentence
+        else:
+            joined.append(list(sentence))
+    return joined
+
+
 def _nearly_stop(word: str, known: frozenset[str]) -> bool:
     """A reply of one word that is "stop" but for a letter typed wrongly: "syop", "stip", "atop"."""
     return word not in known and word.isalpha() and OSA.distance(word, "stop") <= 1
@@ -110,6 +121,8 @@ def _around_stop_word(tokens: Sequence[str], place: int, stop: StopWords) -> Ver
     ) & stop.about_us:
         return "no"
     refused = before[-2:].count("tidak") + before[-2:].count("belum")
+    if word in stop.strong and set(tokens[:place]) == {"tidak"}:
+        return "yes"  # "gak, stop", "❌ stop"
     # "bisa tidak pesannya dihentikan" asks for it
     if refused and not (before[:1] == ["bisa"] or before[-3:-1] == ["bisa", "tidak"]):
         return "unsure" if ours or word in stop.strong else "no"

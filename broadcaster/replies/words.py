@@ -38,6 +38,8 @@ INTENTS = (
 #: Letters a word must have before a typing error in it is mended.
 MENDABLE = 5
 
+_BONES = 4  # letters
+
 #: After one of these a phrase says the opposite; a `*` never spans one.
 NEGATIONS = frozenset({"tidak", "belum", "jangan", "bukan"})
 
@@ -97,6 +99,7 @@ class Words:
     known: frozenset[str]  # every word of the lists
     spared: frozenset[str]  # words of the examples: no typing errors either
     repaired: tuple[str, ...]  # what a typing error may have been meant to be
+    bones: Mapping[str, tuple[str, ...]]  # `skeleton` -> the words of `repaired` that have it
     intents: tuple[IntentWords, ...]
     stop: StopWords
     cases: tuple[tuple[str, tuple[Phrase, ...]], ...]  # of requirements: (answer, phrases), the first that holds counts
@@ -121,6 +124,20 @@ def matches(phrase: Phrase, line: str, present: frozenset[str], *, negatable: bo
 def any_matches(phrases: Iterable[Phrase], line: str, present: frozenset[str], *, negatable: bool = False) -> bool:
     """Whether the line holds one of the phrases."""
     return any(matches(phrase, line, present, negatable=negatable) for phrase in phrases)
+
+
+def skeleton(word: str) -> str:
+    """The first letter and the consonants after it: what is left of a word in a short text ("kmrin", "brhnti")."""
+    return word[0] + re.sub("[aeiou]", "", word[1:])
+
+
+def by_skeleton(found: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The words of each skeleton that is long enough to tell them apart."""
+    made: dict[str, tuple[str, ...]] = {}
+    for word in found:
+        if len(bones := skeleton(word)) >= _BONES:
+            made[bones] = (*made.get(bones, ()), word)
+    return made
 
 
 def standard_words(entries: Iterable[str], spelling: Mapping[str, str]) -> list[str]:
