@@ -166,8 +166,8 @@ def _resembled(tokens: Sequence[str], scores: Mapping[str, float], wish: Wish) -
     clearly = _CLEARLY if len(tokens) > 1 else _CLEARLY_ALONE
     if not best or scores[best] - scores[second] < clearly:
         return ""
-    # "do not forget to send" is no wish to stop; "one collected, one not yet" is no "collected"
-    if (best == "opt_out" and wish.go_on) or (best in ALREADY and "belum" in tokens):
+    # "do not forget to send" is no wish to stop, nor to begin; "one collected, one not yet" is no "collected"
+    if (best in ("opt_out", "opt_in") and wish.go_on) or (best in ALREADY and "belum" in tokens):
         return ""
     return best
 

@@ -17,6 +17,8 @@ _MOST_WORDS = 400  # of a very long text the beginning and the end are read
 _MOST_LETTERS = 20  # longer words are not looked at for typing errors
 _LONG_WORD = 9  # letters from which two typing errors are mended
 _CLITICS = ("nya", "nyo", "lah", "kah", "ku", "mu", "ne", "in", "kan", "2", "an", "e")
+_I = "ku"  # "kuambil": I take
+_STEM = 5  # letters
 #: Two words written apart that are one: "di ambil", "d ambil", "ke mana".
 _APART = {"di": "di", "d": "di", "ke": "ke", "k": "ke"}
 #: A sentence that ends in one of these asks: "buka gak", "sudah jadi belum", "gratis kan".
@@ -68,6 +70,9 @@ def standard(token: str, words: Words) -> str:
             # "hpnya" is "hp", but "buku" is not "bu"
             if stem != shape and len(stem) >= (2 if clitic == "nya" else 4) and stem in words.known:
                 return words.spelling.get(stem, stem)
+        stem = shape.removeprefix(_I)
+        if stem != shape and len(stem) >= _STEM and stem in words.known:
+            return words.spelling.get(stem, stem)
     return _mended(token, words)
 
 

@@ -136,9 +136,12 @@ def _around_stop_word(tokens: Sequence[str], place: int, stop: StopWords) -> Ver
         return "no"  # "jam berapa stop pengambilannya"
     if near & _ABOUT_STOPPING and (asks or near & {"maksud", "maksudnya", "arti", "artinya"}):
         return "unsure"
-    if ours or word in stop.strong:
+    said_before = set(tokens[:place]) - stop.fillers - _POLITE_BEFORE
+    if ours or (word in stop.strong and not (said_before and set(after) - stop.fillers - {"?"})):
         return "yes"
-    if not set(tokens[:place]) - stop.fillers - _POLITE_BEFORE and not set(after) - stop.fillers - {"?"}:
+    if word in stop.strong:
+        return "unsure"  # "hp saya stop charging"
+    if not said_before and not set(after) - stop.fillers - {"?"}:
         return "yes"
     # "hp berhenti", "berhenti minum": somebody else, something else
     return "unsure" if place == 0 or not set(after) - stop.fillers else "no"
