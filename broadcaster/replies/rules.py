@@ -135,7 +135,8 @@ def read(text: str, words: Words, *, asked: str = "") -> Reading:
     if wish.asks:
         found.add("question_other")
     scores = words.likeness.scores(tokens)
-    sure = wish.stop == "yes" or (wish.stop == "unsure" and _surely_stop(wish, found, scores))
+    asks = bool({"?", "kenapa"} & set(tokens))
+    sure = wish.stop == "yes" or (wish.stop == "unsure" and not asks and _surely_stop(wish, found, scores))
     unsure = wish.stop == "unsure" and not sure
     guess = ""
     if found <= _POLITE and (unread := _unread(tokens, found, words.stop)):
