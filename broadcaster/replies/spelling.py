@@ -16,9 +16,12 @@ _MASKED_WORD = "angka"  # what a masked number is for the rules
 _MOST_WORDS = 400  # of a very long text the beginning and the end are read
 _MOST_LETTERS = 20  # longer words are not looked at for typing errors
 _LONG_WORD = 9  # letters from which two typing errors are mended
-_CLITICS = ("nya", "nyo", "lah", "kah", "ku", "mu", "ne", "in", "kan", "2", "an", "e")
+_CLITICS = ("nya", "ny", "nyo", "lah", "kah", "ku", "mu", "ne", "in", "kan", "2", "an", "e")
+#: Where a sentence without spaces may begin: "jangankirimlagi", "stopwa".
+_GLUED = ("jangan", "jgn", "stop", "berhenti", "gausah", "tolong")
 _I = "ku"  # "kuambil": I take
 _STEM = 5  # letters
+_SHORTEST = {"nya": 2, "ny": 3}  # letters before these endings; four before the others
 #: Two words written apart that are one: "di ambil", "d ambil", "ke mana".
 _APART = {"di": "di", "d": "di", "ke": "ke", "k": "ke"}
 #: A sentence that ends in one of these asks: "buka gak", "sudah jadi belum", "gratis kan".
@@ -68,7 +71,7 @@ def standard(token: str, words: Words) -> str:
         for clitic in _CLITICS:
             stem = shape.removesuffix(clitic)
             # "hpnya" is "hp", but "buku" is not "bu"
-            if stem != shape and len(stem) >= (2 if clitic == "nya" else 4) and stem in words.known:
+            if stem != shape and len(stem) >= _SHORTEST.get(clitic, 4) and stem in words.known:
                 return words.spelling.get(stem, stem)
         stem = shape.removeprefix(_I)
         if stem != shape and len(stem) >= _STEM and stem in words.known:
@@ -79,13 +82,16 @@ def standard(token: str, words: Words) -> str:
 def _mended(token: str, words: Words) -> str:
     """The one known word that differs by a letter typed wrongly, left out, doubled or swapped, or by vowels left out; else
     `token` as it is."""
-    if token in words.spared or len(token) > _MOST_LETTERS or not token.isalpha():
+    if len(token) > _MOST_LETTERS or not token.isalpha():
         return token
     short = {words.spelling.get(word, word) for word in words.bones.get(skeleton(token), ()) if _shortens(token, word)}
     if len(short) == 1:
         return short.pop()
-    if len(token) < MENDABLE:
+    if token in words.spared or len(token) < MENDABLE:
         return token
+    for begin in _GLUED:
+        if token.startswith(begin) and (rest := _apart(token.removeprefix(begin), words)):
+            return " ".join(words.spelling.get(word, word) for word in (begin, *rest))
     most = 2 if len(token) >= _LONG_WORD else 1
     found = process.extract(token, words.repaired, scorer=OSA.distance, score_cutoff=most, limit=4)
     # people seldom miss the first letter, and "tangan" is not "jangan"
@@ -93,6 +99,18 @@ def _mended(token: str, words: Words) -> str:
     best = min((distance for _, distance in near), default=0)
     meant = {words.spelling.get(word, word) for word, distance in near if distance == best}
     return meant.pop() if len(meant) == 1 else token
+
+
+def _apart(glued: str, words: Words) -> list[str]:
+    """Known words that `glued` is written from without spaces, the longest first; [] when it is not."""
+    for length in range(len(glued), 1, -1):
+        word = glued[:length]
+        if word not in words.known or (length == 2 and word != "wa"):
+            continue
+        rest = _apart(glued[length:], words)
+        if rest or length == len(glued):
+            return [word, *rest]
+    return []
 
 
 def _shortens(token: str, word: str) -> bool:

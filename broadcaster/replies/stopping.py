@@ -99,8 +99,8 @@ def _supposed_with_what_follows(sentences: Sequence[Sequence[str]]) -> list[list
 
 
 def _nearly_stop(word: str, known: frozenset[str]) -> bool:
-    """A reply of one word that is "stop" but for a letter typed wrongly: "syop", "stip", "atop"."""
-    return word not in known and word.isalpha() and OSA.distance(word, "stop") <= 1
+    """A reply of one word that is "stop" but for a letter typed wrongly: "syop", "stip", "st0p"."""
+    return word not in known and not word.isdecimal() and OSA.distance(word, "stop") <= 1
 
 
 def _around_stop_word(tokens: Sequence[str], place: int, stop: StopWords) -> Verdict:

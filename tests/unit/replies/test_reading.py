@@ -186,3 +186,16 @@ def test_a_phrase_may_be_written_with_any_spelling_the_lists_know(tmp_path: Path
 def test_what_only_resembles_an_example_has_no_consequence_without_staff() -> None:
     found = read("kartunya sudah mendarat di rumah", WORDS)
     assert not found.guessed or found.handled_by == "staff"
+
+
+@pytest.mark.parametrize(
+    "text", ["jangankirimlagi", "stopwa", "st0p", "gausahkirim pak", "jgn krmkn lg", "brhntikn smsny"]
+)
+def test_a_stop_without_spaces_or_vowels_is_one(text: str) -> None:
+    assert read(text, WORDS).opt_out
+
+
+def test_a_question_about_stopping_stops_nothing_by_itself() -> None:
+    found = read("kalau saya stop, kartunya masih bisa diambil?", WORDS)
+    assert found.unsure_about_stop
+    assert "where_when" in found.intents
