@@ -33,6 +33,7 @@ from broadcaster.outbox import sweep as sweeping
 from broadcaster.outbox.lanes import lanes_to_take, when_moved
 from broadcaster.outbox.rules import intent_life
 from broadcaster.registry.queries import card_events
+from broadcaster.replies.answering import hand_over_unanswered
 from broadcaster.replies.service import apply_events
 from broadcaster.replies.subscribers import link_waiting
 from broadcaster.results.service import refresh_outcomes
@@ -169,6 +170,11 @@ async def _link(running: Running) -> int:
     return await running.in_writer(partial(link_waiting, app.db, app.now()))
 
 
+async def _unanswered(running: Running) -> int:
+    app = running.app
+    return await running.in_writer(partial(hand_over_unanswered, app.db, app.now()))
+
+
 async def _follow(running: Running) -> int:
     app = running.app
     return await running.in_writer(partial(planning.follow_register, app.db, app.now()))
@@ -273,6 +279,7 @@ async def _finish(running: Running) -> int:
 JOBS: tuple[Job, ...] = (
     Job("poll", timedelta(seconds=5), _poll),
     Job("events", timedelta(seconds=0.5), _events),
+    Job("unanswered", timedelta(seconds=60), _unanswered),
     Job("sweep", timedelta(seconds=5), _sweep),
     Job("missed", timedelta(seconds=60), _missed),
     Job("settle", timedelta(seconds=60), _settle),

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from broadcaster.channels import masking
 from broadcaster.channels.protocol import Blocked, ChannelEvent, RawEvent, Reply, Unrecognised, readable
 from broadcaster.domain.message import ChannelKind
 
 ACCOUNT = "telegram"
-_MEDIA = ("photo", "document", "voice", "video", "video_note", "audio", "sticker", "animation", "location")
 #: my_chat_member in a private chat: the person's block is the bot's being `kicked`.
 _MEMBER = {"kicked": True, "member": False}
 
@@ -31,12 +31,12 @@ def update_id(update: Mapping[str, Any]) -> int:
 
 
 def of_update(update: Mapping[str, Any]) -> RawEvent:
-    """The event as kept, without the number and name on somebody else's contact card.
+    """The event as kept: without what must not be kept (`masking`), and without the number and name on somebody else's card.
 
     Its key is its number with what tells it from another one of that number: after a week of silence, and for another bot,
     Telegram begins its numbers anew at any place.
     """
-    raw = json.dumps(_without_strangers(update), ensure_ascii=False)
+    raw = json.dumps(masking.telegram_update(_without_strangers(update)), ensure_ascii=False)
     return RawEvent(ACCOUNT, f"{update['update_id']}{_of_its_own(update)}", "update", raw)
 
 
@@ -59,14 +59,14 @@ def press_of(update: object) -> str:
 
 def read_body(body: bytes) -> RawEvent:
     """The event in a webhook call. What is not an update is kept under its hash."""
-    text = body.decode("utf-8", "replace")
     try:
-        update = json.loads(text)
+        update = json.loads(body.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         update = None
     if has_id(update):
         return of_update(update)
-    return RawEvent(ACCOUNT, f"sha256:{hashlib.sha256(body).hexdigest()}", "update", json.dumps({"unreadable": text}))
+    raw = json.dumps({"unreadable": masking.unreadable(body)})
+    return RawEvent(ACCOUNT, f"sha256:{hashlib.sha256(body).hexdigest()}", "update", raw)
 
 
 def parse(event: RawEvent) -> Sequence[ChannelEvent]:
@@ -97,7 +97,7 @@ def _message(message: dict[str, Any]) -> ChannelEvent:
         address=_chat(chat["id"]),
         text=text,
         sent_at=_moment(message.get("date")),
-        has_media=any(message.get(kind) for kind in _MEDIA),
+        has_media=any(message.get(kind) for kind in masking.TELEGRAM_MEDIA),
         start_payload=payload if command == "start" else None,
         own_phone=own_phone,
         others_card=message.get("contact") is not None and not own_phone,

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
+from broadcaster.channels import masking
 from broadcaster.channels.protocol import ChannelEvent, RawEvent, Receipt, Reply, Unrecognised, WebhookRequest, readable
 from broadcaster.domain.message import AttemptState, ChannelKind
 from broadcaster.errors import BadSignature
@@ -71,8 +72,8 @@ def read_webhook(request: WebhookRequest) -> RawEvent:
     sid = fields.get("MessageSid") or fields.get("SmsSid") or ""
     if not sid:
         digest = hashlib.sha256(request.body + b"\0" + reference.encode()).hexdigest()
-        text = request.body.decode("utf-8", "replace")
-        raw = json.dumps({"kind": kind, "d": reference, "form": pairs, "unreadable": text}, ensure_ascii=False)
+        form, text = masking.twilio_fields(pairs), masking.unreadable(request.body)
+        raw = json.dumps({"kind": kind, "d": reference, "form": form, "unreadable": text}, ensure_ascii=False)
         return RawEvent(ACCOUNT, f"sha256:{digest}", kind, raw)
     if kind == "status":
         status = fields.get("MessageStatus") or fields.get("SmsStatus") or ""
@@ -82,7 +83,7 @@ def read_webhook(request: WebhookRequest) -> RawEvent:
 
 def status_event(sid: str, status: str, code: str, *, reference: str = "", pairs: Pairs | None = None) -> RawEvent:
     """A receipt as kept. The same key whether it was brought by a webhook or fetched."""
-    form = pairs or [("MessageSid", sid), ("MessageStatus", status), ("ErrorCode", code)]
+    form = masking.twilio_fields(pairs or [("MessageSid", sid), ("MessageStatus", status), ("ErrorCode", code)])
     raw = json.dumps({"kind": "status", "d": reference, "form": form}, ensure_ascii=False)
     return RawEvent(ACCOUNT, f"{sid}:{status}:{code}", "status", raw)
 
@@ -90,7 +91,8 @@ def status_event(sid: str, status: str, code: str, *, reference: str = "", pairs
 def inbound_event(sid: str, pairs: Pairs, *, sent_at: datetime | None = None) -> RawEvent:
     """What a person wrote, as kept. `sent_at` (aware) is known only where it was fetched."""
     moment = sent_at.isoformat() if sent_at else ""
-    raw = json.dumps({"kind": "inbound", "d": "", "sent_at": moment, "form": pairs}, ensure_ascii=False)
+    form = masking.twilio_fields(pairs)
+    raw = json.dumps({"kind": "inbound", "d": "", "sent_at": moment, "form": form}, ensure_ascii=False)
     return RawEvent(ACCOUNT, sid, "inbound", raw, sent_at)
 
 

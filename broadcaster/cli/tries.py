@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
 from broadcaster.cli.common import Json, console, line, put
 from broadcaster.domain.effect import crude
@@ -15,6 +17,8 @@ from broadcaster.domain.phone import read_phone
 from broadcaster.domain.power import DEFF, POWER, smallest_effect
 from broadcaster.errors import BadInput
 from broadcaster.rendering.rules import segments
+from broadcaster.replies.measure import measure
+from broadcaster.replies.measure import parse as parse_labels
 from broadcaster.replies.service import read_reply
 
 tries = typer.Typer(help="Coba satu aturan dengan masukan sendiri.", no_args_is_help=True)
@@ -78,8 +82,20 @@ def segment(text: Annotated[str | None, typer.Argument()] = None, file: File = N
 
 
 @tries.command("reply")
-def reply(text: Annotated[str | None, typer.Argument()] = None, file: File = None, as_json: Json = False) -> None:
-    """Bagaimana sebuah balasan dibaca."""
+def reply(
+    text: Annotated[str | None, typer.Argument()] = None,
+    file: File = None,
+    labelled: Annotated[
+        list[Path] | None, typer.Option("--labelled", help="Berkas balasan berlabel (atau folder): ukur aturannya.")
+    ] = None,
+    half: Annotated[str, typer.Option("--half", help="development | held-out | all")] = "all",
+    misses: Annotated[bool, typer.Option("--misses", help="Tampilkan juga yang keliru dibaca.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bagaimana sebuah balasan dibaca; dengan --labelled, seberapa sering benar."""
+    if labelled:
+        _measure(labelled, half, misses, as_json)
+        return
 
     def answer(given: str) -> dict[str, Any]:
         found = read_reply(given)
@@ -91,6 +107,47 @@ def reply(text: Annotated[str | None, typer.Argument()] = None, file: File = Non
         }
 
     _each(text, file, as_json, answer)
+
+
+def _measure(paths: list[Path], half: str, misses: bool, as_json: bool) -> None:
+    if half not in ("development", "held-out", "all"):
+        raise BadInput("--half: pilih development, held-out, atau all.", code="bad_half")
+    labels = []
+    for path in paths:
+        for one in sorted(path.glob("*.txt")) if path.is_dir() else [path]:
+            try:
+                labels += parse_labels(one.read_text(encoding="utf-8"), one.name)
+            except (OSError, UnicodeDecodeError) as error:
+                raise BadInput(
+                    f"Berkas {one} tidak dapat dibaca sebagai teks UTF-8.", code="unreadable_file"
+                ) from error
+    found = measure(
+        (label for label in labels if half in ("all", label.half)),
+        lambda said: ((reading := read_reply(said)).intents, reading.opt_out),
+    )
+    if as_json:
+        document = asdict(found)
+        document["misses"] = document["misses"] if misses else len(found.misses)
+        put(document)
+        return
+    table = Table("maksud", "balasan", "utama tepat %", "ditemukan %", "tepat bila disebut %")
+    for score in found.scores:
+        table.add_row(score.intent, str(score.replies), *map(_percent, (score.top1, score.recall, score.precision)))
+    console.print(table)
+    console.print(
+        f"{found.replies} balasan; maksud utama tepat {_percent(found.top1)} %; minta berhenti ditemukan"
+        f" {_percent(found.opt_out_recall)} %, tepat {_percent(found.opt_out_precision)} %"
+    )
+    if misses:
+        for miss in found.misses:
+            sure = "!" if miss.opt_out else ""
+            console.print(
+                f"{miss.label.intents[0]} <- {' '.join(miss.intents)}{sure}: {miss.label.text!r}", markup=False
+            )
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f}".replace(".", ",")
 
 
 def _pair(text: str, name: str) -> tuple[int, int]:

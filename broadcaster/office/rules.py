@@ -84,6 +84,10 @@ FACTS: tuple[Fact, ...] = (
         "syarat_ganti", "Syarat penggantian pada usia 5 tahun (ukuran fotonya di ukuran_foto)",
         f"KIA lama bila ada, {_PAPERS}, {_PARENTS}, {_PHOTO}",
     ),
+    _rule(
+        "syarat_hilang", "Syarat mengganti kartu yang hilang atau rusak",
+        "surat kehilangan dari kepolisian atau kartu yang rusak, KK asli",
+    ),
     _rule("syarat_ktp", "Syarat perekaman KTP-el pada usia 17 tahun", "KK asli dan fotokopinya"),
     Fact("situs_kantor", "Situs resmi kantor, nama *.go.id saja", "bengkuluutarakab.go.id", required=False),
     Fact("kapasitas_harian", "Berapa orang dapat dilayani loket dalam satu hari", "50"),

@@ -100,17 +100,19 @@ def enqueue_answer(
     purpose: str = "answer",
     buttons: Sequence[Button] = (),
     key: str = "",
+    until: datetime | None = None,
 ) -> int | None:
     """Plan a free text to one address; None when this event was answered already.
 
-    Raises `Blocked` when no sender of the channel exists. `key` names a text that answers no event (a test send).
+    Raises `Blocked` when no sender of the channel exists. `key` names a text that answers no event (a test send); `until`
+    (aware) ends its life before `ANSWER_LIFE` does.
     """
     sender = session.exec(select(Sender).where(Sender.channel == channel).order_by(col(Sender.id))).first()
     if sender is None:
         raise Blocked(f"Belum ada pengirim untuk saluran {channel}; jalankan `broadcaster init`.", code="no_sender")
     body = freeze(Outgoing(reference="", address="", text=text, buttons=tuple(buttons)))
     micros = to_micros(now)
-    expires = now + ANSWER_LIFE
+    expires = min(now + ANSWER_LIFE, until or now + ANSWER_LIFE)
     row = plain(session).one(
         "INSERT INTO message (dedupe_key, purpose, sender_id, channel, sealed_address, address_blind, household_id, event_id,"
         " step, hop, status, reason, sealed_body, due_at, expires_at, settle_by, attempts, created_at, updated_at)"

@@ -51,9 +51,11 @@ ANSWER_PREFIX = "answer:"
 #: The answers the program sends: to an intent, after a stop, to a photo, on Telegram's Start.
 ANSWERS = frozenset(
     {
-        "already_collected", "already_has_card", "cannot_go_distance", "greeting", "how_to_stop", "media", "opt_in", "stop",
-        "suspicion_of_scam", "telegram_family", "telegram_link_over", "telegram_linked", "telegram_other_card",
-        "telegram_start", "telegram_unlinked", "wants_info_requirements", "whatsapp_start", "where_when", "wrong_number",
+        "already_collected", "already_has_card", "cannot_go_distance", "greeting", "how_to_stop", "how_whatsapp_works",
+        "media", "opt_in", "requirements_collect", "requirements_ktp", "requirements_lost", "requirements_newborn",
+        "requirements_photo", "requirements_renewal", "requirements_under_five", "stop", "suspicion_of_scam",
+        "telegram_family", "telegram_link_over", "telegram_linked", "telegram_other_card", "telegram_start",
+        "telegram_unlinked", "wants_info_requirements", "whatsapp_start", "where_when", "will_collect", "wrong_number",
     }
 )  # fmt: skip
 #: Where an announcement is heard or read before the first messages leave; its file is announcements/<key>.toml.

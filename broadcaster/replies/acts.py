@@ -10,23 +10,22 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import structlog
 from sqlmodel import Session, col, select
 
 from broadcaster.campaigns.service import household_says_collected
 from broadcaster.channels.protocol import HIDDEN_NUMBER, SHARE_CONTACT, Blocked, Button, Reply
 from broadcaster.consent import service as consent
-from broadcaster.consent.queries import is_suppressed, may_answer
+from broadcaster.consent.queries import is_suppressed
+from broadcaster.domain.longnumber import mask_long_numbers
 from broadcaster.domain.message import ChannelKind
-from broadcaster.errors import Refused
 from broadcaster.outbox.queries import SentRef, last_message_to, message_of_provider_id, message_of_reference
-from broadcaster.outbox.service import enqueue_answer
-from broadcaster.rendering.queries import answer as answer_text
 from broadcaster.replies import subscribers
+from broadcaster.replies.answer_rules import ASKED_AGAIN, answer_to
+from broadcaster.replies.answering import plan_answer
 from broadcaster.replies.inbox_rules import DONE, OPEN, is_urgent, state_after
 from broadcaster.replies.links import UNLINK
-from broadcaster.replies.reading import reading_of, shipped_words
-from broadcaster.replies.rules import ALREADY, ASKED_AGAIN, Reading, answer_to, mask_digits
+from broadcaster.replies.reading import brings_papers, occasions_of, reading_of, shipped_words
+from broadcaster.replies.rules import ALREADY, CONSEQUENCES, Reading
 from broadcaster.replies.subscribers import Person
 from broadcaster.replies.wording import shipped_bot
 from broadcaster.storage import tables
@@ -39,7 +38,6 @@ _MOST_KEPT = 4_000  # characters of a reply
 _MEDIA = "[foto atau berkas, tidak dibuka]"
 _DECISIONS = {"opt_in", "opt_out"}
 _CARD = "[kartu kontak orang lain, tidak disimpan]"
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -150,7 +148,7 @@ def blocked(
 
 
 def _kept_text(reply: Reply) -> str:
-    text = mask_digits(reply.text)[:_MOST_KEPT]
+    text = mask_long_numbers(reply.text)[:_MOST_KEPT]
     if reply.others_card:
         return f"{_CARD} {text}".strip()
     if reply.has_media:
@@ -212,11 +210,15 @@ def _act(session: Session, sealer: Sealer, what: Heard, *, again: bool) -> bool:
     if what.reply.channel is ChannelKind.TELEGRAM and _is_about_the_chat(what.reply):
         return _telegram(session, sealer, what, again=again)
     came = subscribers.opened(session, sealer, what.person, what.reply.text)
-    if came and reading.intents == ("opt_in",):
+    if came and reading.intents == ("opt_in",) and not reading.guessed:
         if not _allow(session, what, source="start", wording="kode poster") or again:
             return True
         return _answer(session, sealer, what, "whatsapp_start")
-    if reading.intents == ("opt_in",) and not _allow(session, what, source=_source(what.reply), wording="mulai"):
+    if (
+        reading.intents == ("opt_in",)
+        and not reading.guessed
+        and not _allow(session, what, source=_source(what.reply), wording="mulai")
+    ):
         return True
     if "wrong_number" in reading.intents:
         consent.suppress(
@@ -225,12 +227,15 @@ def _act(session: Session, sealer: Sealer, what: Heard, *, again: bool) -> bool:
         )  # fmt: skip
     if "child_deceased_or_moved" in reading.intents:
         _pause_family(session, what)
-    if set(ALREADY) & set(reading.intents) and what.household_id and what.ref and what.ref.campaign_id:
+    collected = set(ALREADY) & set(reading.intents) and not reading.guessed
+    if collected and what.household_id and what.ref and what.ref.campaign_id:
         household_says_collected(session, what.household_id, what.ref.campaign_id, what.now)
-    media = what.reply.has_media and reading.intents == ("unclear",)
-    name = "media" if media else answer_to(reading)
+    papers = brings_papers(what.reply) and reading.intents == ("unclear",)
+    name = "media" if papers else answer_to(reading, shipped_words(), occasions_of(session, what.ref))
     if not name or (name in ALREADY and not (what.ref and what.ref.campaign_id)):
         return True  # nothing to say, or nothing that could be stopped
+    if reading.guessed and reading.intents[0] in CONSEQUENCES:
+        return False  # an answer would promise what has not been done
     if again:
         return reading.intents[0] not in ASKED_AGAIN
     # the apology to a wrong number passes the suppression that the same reply has just made
@@ -328,21 +333,12 @@ def _telegram(session: Session, sealer: Sealer, what: Heard, *, again: bool) -> 
 
 
 def _answer(session: Session, sealer: Sealer, what: Heard, name: str, *, purpose: str = "answer") -> bool:
-    """Plan one answer from content/answers; whether it will leave. Where it cannot, a person must see the reply."""
-    if purpose == "answer" and not may_answer(session, what.channel, what.blind, what.now):
-        return False
-    try:
-        enqueue_answer(
-            session, sealer, channel=what.channel, address=what.reply.address,
-            text=answer_text(session, name, what.household_id).text, event_id=what.event_id, household_id=None,
-            now=what.now, purpose=purpose,
-            buttons=(Button(shipped_bot().share_button, SHARE_CONTACT),) if name in subscribers.ASKS_FOR_NUMBER else (),
-        )  # fmt: skip
-    except Refused as refused:
-        # an empty office fact, or a channel without a sender: the wish itself has been acted on and stays so
-        log.warning("an automatic answer could not be planned", answer=name, code=refused.code)
-        return False
-    return True
+    asks_for_number = name in subscribers.ASKS_FOR_NUMBER
+    return plan_answer(
+        session, sealer, what.reply, name, event_id=what.event_id, household_id=what.household_id, said_at=what.said_at,
+        now=what.now, purpose=purpose,
+        buttons=(Button(shipped_bot().share_button, SHARE_CONTACT),) if asks_for_number else (),
+    )  # fmt: skip
 
 
 def _source(reply: Reply) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from broadcaster.consent.queries import may_answer
+from broadcaster.domain.longnumber import mask_long_numbers
 from broadcaster.domain.message import ChannelKind
 from broadcaster.errors import BadInput, Blocked, NotFound
 from broadcaster.office.queries import require
@@ -14,7 +15,6 @@ from broadcaster.office.service import audit
 from broadcaster.outbox.service import enqueue_answer
 from broadcaster.rendering.queries import answer as quick_answer
 from broadcaster.replies.inbox_rules import DONE, WAITING, WINDOW
-from broadcaster.replies.words import mask_digits
 from broadcaster.storage.database import Database
 from broadcaster.storage.tables import Conversation
 from broadcaster.storage.types import to_micros
@@ -34,7 +34,7 @@ def answer(db: Database, conversation_id: int, text: str, *, by: str, now: datet
         raise BadInput("Jawaban masih kosong; tulis dahulu jawabannya.", code="empty_answer")
     if len(said) > _MOST:
         raise BadInput(f"Jawaban {len(said)} huruf; paling banyak {_MOST}, persingkat.", code="answer_too_long")
-    if mask_digits(said) != said:
+    if mask_long_numbers(said) != said:
         raise BadInput("Jawaban memuat nomor seperti NIK atau nomor KK; hapus nomor itu.", code="answer_has_nik")
     with db.write() as session:
         member = require(session, by, MAY_ANSWER)

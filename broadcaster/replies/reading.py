@@ -1,4 +1,6 @@
-"""What a reply means, by its mark, its button, its command, its poster's code or its words; writes nothing."""
+"""What a reply means where it was said: a provider's own mark, a pressed button, a command, a poster's code, the text that is
+answered, and the words. Writes nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +10,17 @@ from functools import lru_cache
 from sqlmodel import Session
 
 from broadcaster.channels.protocol import Button, Reply
+from broadcaster.domain.longnumber import MASK
 from broadcaster.domain.message import ChannelKind
 from broadcaster.errors import NotFound
 from broadcaster.outbox.queries import SentRef
 from broadcaster.rendering.queries import latest
 from broadcaster.replies import rules
 from broadcaster.replies.links import COMMANDS, UNLINK, code_in, without_code
+from broadcaster.replies.lists import load_words
 from broadcaster.replies.places import is_place
-from broadcaster.replies.rules import ALREADY, INTENTS, STAFF, Reading
-from broadcaster.replies.words import Words, load_words
+from broadcaster.replies.rules import ALREADY, STAFF, Reading
+from broadcaster.replies.words import INTENTS, Words
 from broadcaster.shipped import content_dir
 
 #: What a text with a poster's code says beside it, when it says nothing that asks for another answer.
@@ -53,10 +57,15 @@ def reading_of(session: Session, reply: Reply, ref: SentRef | None) -> Reading:
     by_code = reply.channel is ChannelKind.WHATSAPP and is_place(session, code_in(reply.text))
     if by_code and set(reading.intents) <= _JUST_CAME:
         return Reading(("opt_in",), opt_out=False, handled_by="auto", normalised=reading.normalised)
-    if reply.has_media and not reading.opt_out and reading.intents == ("unclear",):
+    if brings_papers(reply) and (reading.guessed or reading.intents in (("unclear",), ("question_other",))):
         # nothing is opened and nothing waits: the answer says where documents belong
-        return Reading(reading.intents, opt_out=False, handled_by="auto", normalised=reading.normalised)
+        return Reading(("unclear",), opt_out=False, handled_by="auto", normalised=reading.normalised)
     return reading
+
+
+def brings_papers(reply: Reply) -> bool:
+    """Whether somebody sends a picture, a file, or the number on one."""
+    return reply.has_media or MASK in reply.text
 
 
 def _button_of(session: Session, reply: Reply, ref: SentRef | None) -> str:
@@ -68,6 +77,16 @@ def _button_of(session: Session, reply: Reply, ref: SentRef | None) -> str:
 def _asked(session: Session, ref: SentRef | None) -> str:
     """What a bare "sudah" answers: the message's own button says it."""
     return next((button.intent for button in _buttons(session, ref) if button.intent in ALREADY), "")
+
+
+def occasions_of(session: Session, ref: SentRef | None) -> Sequence[str]:
+    """What the text they answer was about."""
+    if ref is None or not ref.template_key:
+        return ()
+    try:
+        return latest(session, ref.template_key).occasions
+    except NotFound:
+        return ()
 
 
 def _buttons(session: Session, ref: SentRef | None) -> Sequence[Button]:

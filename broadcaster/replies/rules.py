@@ -1,28 +1,20 @@
 """What a reply means: pure rules over word lists that the office can extend (content/words).
 
-The wish to stop is looked for first and by rules alone. When it is not sure, sending is paused and a person reads; a reply
-never changes a card. `opt_out` is true only when it is sure; unsure is an `opt_out` among the intents with `opt_out` false.
+The wish to stop is looked for first and by rules alone (`stopping`). When it is not sure, sending is paused and a person reads;
+a reply never changes a card. `opt_out` is true only when it is sure; unsure is an `opt_out` among the intents with `opt_out`
+false.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal
 
-from broadcaster.replies.words import (
-    INTENTS,
-    IntentWords,
-    StopWords,
-    Words,
-    load_words,
-    mask_digits,
-    matches,
-    normalise,
-    standard,
-    written,
-)
+from broadcaster.replies.spelling import clauses, letters
+from broadcaster.replies.stopping import ASKING, Wish, wish_of
+from broadcaster.replies.words import INTENTS, IntentWords, StopWords, Words, any_matches
 
 #: A person reads these.
 STAFF = frozenset(
@@ -42,45 +34,79 @@ STAFF = frozenset(
 #: What a bare "sudah" may mean; which of the two, only the campaign knows.
 ALREADY = ("already_collected", "already_has_card")
 
-#: What an answer to each intent is taken from (content/answers); an intent without one gets none.
-ANSWERS: Mapping[str, str] = MappingProxyType(
-    {
-        "opt_in": "opt_in",
-        "suspicion_of_scam": "suspicion_of_scam",
-        "wrong_number": "wrong_number",
-        "already_collected": "already_collected",
-        "already_has_card": "already_has_card",
-        "cannot_go_distance": "cannot_go_distance",
-        "no_smartphone_help_needed": "cannot_go_distance",
-        "wants_info_requirements": "wants_info_requirements",
-        "where_when": "where_when",
-        "greeting": "greeting",
-    }
-)
-#: A person speaks first: an apology, or an ear for what went wrong.
-PERSON_FIRST = frozenset({"child_deceased_or_moved", "complaint"})
-#: Asked again within hours, the automatic answer was not the one that helped: staff read.
-ASKED_AGAIN = frozenset({"wants_info_requirements", "where_when", "suspicion_of_scam"})
+#: What is done for these (reminders end, sending begins again) rests on a phrase, never on a resemblance alone.
+CONSEQUENCES = frozenset({"already_collected", "already_has_card", "opt_in"})
 
 _POLITE = frozenset({"yes", "thanks", "greeting"})
-_POLITE_WORDS = frozenset(
-    {"assalamualaikum", "waalaikumsalam", "wr", "wb", "selamat", "pagi", "siang", "sore", "malam", "halo", "permisi"}
-    | {"ya", "oke", "baik", "siap", "boleh", "setuju", "salam", "untuk", "atas", "info", "informasi", "dengan"}
+#: Words around what is said, not part of it.
+_LEADING = frozenset(
+    {"assalamualaikum", "waalaikumsalam", "wr", "wb", "warahmatullahi", "wabarakatuh", "warohmatullahi", "wabarokatuh"}
+    | {
+        "selamat",
+        "pagi",
+        "siang",
+        "sore",
+        "malam",
+        "halo",
+        "permisi",
+        "maaf",
+        "pak",
+        "bu",
+        "bapak",
+        "ibu",
+        "kak",
+        "kakak",
+    }
+    | {"min", "admin", "mas", "mbak", "bang", "dari", "dukcapil", "oh", "eh", "lho", "loh", "lah", "nah", "ya", "allah"}
+    | {
+        "terimakasih",
+        "sebelumnya",
+        "infonya",
+        "atas",
+        "info",
+        "informasi",
+        "yth",
+        "baik",
+        "oke",
+        "siap",
+        "wah",
+        "waduh",
+    }
 )
+_TRAILING = frozenset(
+    {"pak", "bu", "bapak", "ibu", "kak", "kakak", "min", "admin", "mas", "mbak", "bang", "ya", "terimakasih"}
+)
+_POLITE_WORDS = _LEADING | {
+    "boleh",
+    "setuju",
+    "salam",
+    "untuk",
+    "dengan",
+    "paham",
+    "banyak",
+    "sangat",
+    "sudah",
+    "semoga",
+}
+#: How much better (a logarithm) one intent must fit than the next, where only the examples speak.
+_CLEARLY = 2.0
+_SURELY = 5.0
+_CLEARLY_ALONE = 3.5  # of a single word
 _MOST_POLITE = 3  # more other words than this after "assalamualaikum" or "ya" say something that was not understood
-_WANTING = frozenset({"mau", "jadi", "ingin", "usah", "perlu"})
-_ASKING = frozenset({"?", "apa", "apakah", "berapa", "bagaimana", "kapan", "dimana", "kemana", "siapa", "kenapa"})
-_ABOUT_STOPPING = frozenset({"cara", "bagaimana", "apa", "maksud", "maksudnya", "arti", "artinya", "kenapa"})
+#: Assent that is more than "I have read it": with thanks beside it, it is still the answer to a question.
+_ASSENT = frozenset({"mau", "boleh", "setuju", "silakan", "bersedia"})
 
 
 @dataclass(frozen=True)
 class Reading:
-    """`intents`: the first is primary. `normalised`: the words the rules saw, long numbers masked."""
+    """`intents`: the first is primary. `normalised`: the words the rules saw, long numbers masked. `guessed`: no phrase of the
+    lists holds, the reply only resembles the examples of its intent: enough for an answer, not for a consequence."""
 
     intents: tuple[str, ...]
     opt_out: bool
     handled_by: Literal["auto", "staff"]
     normalised: str
+    guessed: bool = False
 
     @property
     def unsure_about_stop(self) -> bool:
@@ -93,159 +119,121 @@ def read(text: str, words: Words, *, asked: str = "") -> Reading:
 
     `asked`: the intent a bare "sudah" answers (`already_collected` or `already_has_card`), "" when nobody knows.
     """
-    tokens = normalise(text, words)
-    normalised = " ".join(tokens)
-    # "S.T-O P": the letters alone are a stop word, whatever stands between them
-    letters = standard("".join(_without_marks(written(text, words))), words)
-    stop = _Wish("yes") if letters in words.stop.alone else _wish_to_stop(tokens, words.stop)
-    found = {intent.name for intent in words.intents if _holds(intent, normalised, tokens)}
-    if stop.wish != "no":
+    sentences = clauses(text, words)
+    tokens = [token for sentence in sentences for token in sentence]
+    wish = wish_of(sentences, letters(text, words), words.stop, words.known)
+    found = _intents(tokens, words)
+    if wish.stop != "no":
         found.add("opt_out")
-    elif _starts_again(tokens, words.stop):
-        found = {"opt_in"}
+    elif wish.begin:
+        found = (found & _POLITE) | {"opt_in"}
     found |= _bare_already(tokens, words.stop, asked)
     if found & set(ALREADY) and "child_deceased_or_moved" in found:
         found -= set(ALREADY)
-    if found - {"yes", "no", "thanks", "greeting"}:
+    if found - {"yes", "no", "thanks", "greeting"} - ({"opt_out"} if wish.stop == "unsure" else set()):
         found.discard("no")
-    if found <= _POLITE:
-        found |= _unread(tokens, found, words.stop)
-    staff = bool(found & STAFF) or stop.wish == "unsure" or stop.card
+    if wish.asks:
+        found.add("question_other")
+    scores = words.likeness.scores(tokens)
+    asks = bool({"?", "kenapa"} & set(tokens))
+    sure = wish.stop == "yes" or (wish.stop == "unsure" and not asks and _surely_stop(wish, found, scores))
+    unsure = wish.stop == "unsure" and not sure
+    guess = ""
+    if found <= _POLITE and (unread := _unread(tokens, found, words.stop)):
+        guess = _resembled(tokens, scores, wish)
+        found.add(guess or unread)
+        unsure = guess == "opt_out"
+    intents = _ordered(found, tokens, scores, sure=sure)
+    staff = bool(set(intents) & STAFF) or unsure or wish.card or guess in CONSEQUENCES
     return Reading(
-        intents=tuple(name for name in INTENTS if name in found),
-        opt_out=stop.wish == "yes",
+        intents=intents,
+        opt_out=sure,
         handled_by="staff" if staff else "auto",
-        normalised=normalised,
+        normalised=" ".join(tokens),
+        guessed=bool(guess),
     )
 
 
-# ------------------------------------------------------------------------------------------------------------ stopping
+def _surely_stop(wish: Wish, found: set[str], scores: Mapping[str, float]) -> bool:
+    """Whether a wish that the rules are not sure of is so much like the examples of stopping that nobody need ask."""
+    if wish.asks or wish.go_on or wish.card or found - _POLITE - {"opt_out", "no"} or "opt_out" not in scores:
+        return False
+    return scores["opt_out"] - max(score for intent, score in scores.items() if intent != "opt_out") >= _SURELY
 
 
-@dataclass(frozen=True)
-class _Wish:
-    wish: Literal["yes", "unsure", "no"]
-    card: bool = False  # "do not send the card": not about messages, but a person reads it
+def _resembled(tokens: Sequence[str], scores: Mapping[str, float], wish: Wish) -> str:
+    """The intent whose examples a reply resembles clearly more than any other's; "" when none does."""
+    best, second, *_ = sorted(scores, key=lambda intent: scores[intent], reverse=True) or ["", ""]
+    clearly = _CLEARLY if len(tokens) > 1 else _CLEARLY_ALONE
+    if not best or scores[best] - scores[second] < clearly:
+        return ""
+    # "do not forget to send" is no wish to stop, nor to begin; "one collected, one not yet" is no "collected"
+    if (best in ("opt_out", "opt_in") and wish.go_on) or (best in ALREADY and "belum" in tokens):
+        return ""
+    return best
 
 
-def _wish_to_stop(tokens: Sequence[str], stop: StopWords) -> _Wish:
-    said = _without_marks(tokens)
-    rest = [token for token in said if token not in stop.fillers]
-    if " ".join(said) in stop.alone or " ".join(rest) in stop.alone:
-        return _Wish("yes")
-    line = " ".join(tokens)
-    present = frozenset(tokens)
-    verdicts = [_around_stop_word(tokens, place, stop) for place in range(len(tokens))]
-    refusals = [_refusal(tokens, place, stop) for place in range(len(tokens))]
-    if any(matches(phrase, line, present, negatable=True) for phrase in stop.phrases):
-        verdicts.append("yes")
-    if any(matches(phrase, line, present, negatable=False) for phrase in stop.unsure):
-        verdicts.append("unsure")
-    found = {*verdicts, *refusals}
-    return _Wish("yes" if "yes" in found else "unsure" if "unsure" in found else "no", card="card" in found)
-
-
-def _around_stop_word(tokens: Sequence[str], place: int, stop: StopWords) -> str:
-    """What the stop word at `place` means, from its neighbours."""
-    word = tokens[place]
-    if word not in stop.strong and word not in stop.ordinary:
-        return "no"
-    before, after = tokens[max(0, place - 3) : place], tokens[place + 1 : place + 4]
-    if before[-1:] == ["jangan"] or before[-2:-1] == ["jangan"]:
-        return "no"  # "jangan berhenti kirim": go on
-    if before[-2:-1] == ["tidak"] and before[-1] in _WANTING:
-        return "unsure" if _ASKING & set(tokens) else "no"  # "tidak jadi stop"; "kenapa tidak mau berhenti?"
-    near = {*before[-2:], *after[:2]}
-    elsewhere = near & stop.innocent or set(after[:1]) & stop.places
-    if elsewhere and not set(after) & stop.about_us:
-        return "no"
-    if near & _ABOUT_STOPPING:
-        return "unsure"
-    if before[-1:] in (["tidak"], ["belum"]):
-        return "unsure"
-    if {*before, *after} & stop.about_us or word in stop.strong:
-        return "yes"
-    ends = place == 0 or place == len(tokens) - 1
-    return "yes" if ends else "unsure"
-
-
-def _refusal(tokens: Sequence[str], place: int, stop: StopWords) -> str:
-    """What `jangan | tidak usah | tidak mau ... kirim | wa | sms | hubungi` beginning at `place` means."""
-    length = next((len(words) for words in stop.negators if tuple(tokens[place : place + len(words)]) == words), 0)
-    if not length:
-        return "no"
-    asks = "?" in tokens or bool(_ASKING & set(tokens[:place]))
-    for verb_at in range(place + length, min(place + length + 4, len(tokens))):
-        verb, after = tokens[verb_at], tokens[verb_at + 1 : verb_at + 4]
-        if verb in stop.softeners or verb in stop.strong or verb in stop.ordinary:
-            return "no"  # "jangan lupa kirim", "jangan berhenti kirim"
-        wanted = length > 1 and verb in stop.receive
-        if length > 1 and verb in stop.message:
-            return "unsure" if asks else "yes"  # "tidak butuh info ini"
-        if verb not in stop.contact and not wanted:
-            continue
-        if set(after) & stop.message:
-            return "unsure" if asks else "yes"
-        if set(after[:2]) & stop.objects:
-            return "card"
-        if {*tokens[place + length : verb_at], *after[:1]} & stop.times or asks:
-            return "unsure"
-        if verb not in stop.contact:
-            return "unsure"  # "tidak mau terima": what, he does not say
-        if verb == "dikirim" and "lagi" not in after:
-            return "unsure"  # the card or the message
-        if {"ambil", "diambil", "mengambil"} & set(tokens[verb_at + 1 :]):
-            return "unsure"
-        return "yes"
-    return "no"
-
-
-def _starts_again(tokens: Sequence[str], stop: StopWords) -> bool:
-    said = _without_marks(tokens)
-    rest = [token for token in said if token not in stop.fillers]
-    return " ".join(said) in stop.start or " ".join(rest) in stop.start
+def _ordered(found: set[str], tokens: Sequence[str], scores: Mapping[str, float], *, sure: bool) -> tuple[str, ...]:
+    """A sure stop first; then what the reply resembles most, the other meanings by urgency, politeness last. A stop that is not
+    sure comes after what the reply says besides."""
+    order = list(INTENTS)
+    if not sure:
+        order.remove("opt_out")
+        order.insert(order.index("no") + 1, "opt_out")
+    if not _ASSENT & set(tokens):
+        order.remove("yes")
+        order.insert(order.index("thanks") + 1, "yes")
+    said = [name for name in order if name in found and name not in _POLITE and name != "opt_out"]
+    if len(said) > 1 and scores:
+        first = max(said, key=lambda intent: scores.get(intent, -math.inf))
+        order.remove(first)
+        order.insert(1 if sure else 0, first)
+        said = [first, *(name for name in said if name != first)]
+    # a question that has a name of its own, or "why do you go on? stop"
+    named = said[:1] not in ([], ["question_other"]) or sure
+    return tuple(name for name in order if name in found and not (named and name == "question_other"))
 
 
 # ------------------------------------------------------------------------------------------------------------- intents
 
 
-def _holds(intent: IntentWords, line: str, tokens: Sequence[str]) -> bool:
-    present = frozenset(tokens)
-    if not any(matches(phrase, line, present, negatable=intent.negatable) for phrase in intent.phrases):
+def _intents(tokens: Sequence[str], words: Words) -> set[str]:
+    """Which intents the words hold; `^` and `$` of a phrase also stand where politeness ends and begins."""
+    line = " ".join(tokens)
+    core = _core(tokens)
+    lines = (line,) if len(core) == len(tokens) else (line, " ".join(core))
+    return {intent.name for intent in words.intents if any(_holds(intent, one) for one in lines)}
+
+
+def _core(tokens: Sequence[str]) -> list[str]:
+    begin, end = 0, len(tokens)
+    while begin < end and tokens[begin] in _LEADING:
+        begin += 1
+    while end > begin and tokens[end - 1] in _TRAILING:
+        end -= 1
+    return list(tokens[begin:end])
+
+
+def _holds(intent: IntentWords, line: str) -> bool:
+    present = frozenset(line.split())
+    if not any_matches(intent.phrases, line, present, negatable=intent.negatable):
         return False
-    return not any(matches(phrase, line, present, negatable=False) for phrase in intent.unless)
+    return not any_matches(intent.unless, line, present)
 
 
 def _bare_already(tokens: Sequence[str], stop: StopWords, asked: str) -> set[str]:
     """`sudah`, `sudah pak terima kasih`: collected, or has one; nothing else is said."""
-    rest = [token for token in tokens if token not in stop.fillers and token not in ("kok", "alhamdulillah", "lama")]
-    if not rest or set(rest) != {"sudah"}:
+    rest = set(tokens) - (stop.fillers - {"sudah"}) - {"alhamdulillah", "lama"}
+    if rest != {"sudah"}:
         return set()
     return {asked} if asked in ALREADY else set(ALREADY)
 
 
-def _unread(tokens: Sequence[str], found: set[str], stop: StopWords) -> set[str]:
-    """What must be added when only politeness was understood: a question, or a text a person has to read."""
-    if _ASKING & set(tokens):
-        return {"question_other"}
+def _unread(tokens: Sequence[str], found: set[str], stop: StopWords) -> str:
+    """What it is when only politeness was understood: a question, a text a person has to read, or "" for just politeness."""
+    if ASKING & set(tokens) and set(tokens) != {"?"}:
+        return "question_other"
     others = [word for word in tokens if word not in stop.fillers and word not in _POLITE_WORDS]
     if not found or ("thanks" not in found and len(others) > _MOST_POLITE):
-        return {"unclear"}
-    return set()
-
-
-def answer_to(reading: Reading) -> str:
-    """Which answer of content/answers a reply gets by itself; "" for none. A sure or unsure stop has its own."""
-    if "opt_out" in reading.intents or PERSON_FIRST & set(reading.intents):
-        return ""
-    return next((ANSWERS[intent] for intent in reading.intents if intent in ANSWERS), "")
-
-
-def _without_marks(tokens: Sequence[str]) -> list[str]:
-    return [word for word in tokens if word != "?"]
-
-
-__all__ = [
-    "ALREADY", "ANSWERS", "ASKED_AGAIN", "INTENTS", "STAFF", "Reading", "Words", "answer_to", "load_words",
-    "mask_digits", "read",
-]  # fmt: skip
+        return "unclear"
+    return ""

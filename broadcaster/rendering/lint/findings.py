@@ -41,8 +41,8 @@ NAMES: tuple[str, ...] = tuple(
 _READ = frozenset(
     {
         FILE, "calendar/default.toml", "codes/telegram.toml", "codes/twilio.toml", "places/bengkulu_utara.csv",
-        "posters/gabung.toml", "telegram/bot.toml", "words/headers.toml", "words/intents.toml", "words/opt_out.toml",
-        "words/spellings.toml",
+        "posters/gabung.toml", "telegram/bot.toml", "words/examples.toml", "words/headers.toml", "words/intents.toml",
+        "words/opt_out.toml", "words/requirements.toml", "words/spellings.toml",
     }
 )  # fmt: skip
 _FOLDERS = {"messages": "", "answers": ANSWER_PREFIX, "announcements": ANNOUNCEMENT_PREFIX}

@@ -93,7 +93,7 @@ def test_a_moment_in_the_future_counts_as_now(post: Post) -> None:
 
 
 def test_an_unsure_wish_pauses_and_waits_for_staff(post: Post) -> None:
-    post.whatsapp("jangan dikirim")
+    post.whatsapp("pesannya terlalu sering")
     assert post.is_suppressed(PHONE) == "opt_out"
     assert post.state() == "open"
     assert not post.reply().opt_out
@@ -103,10 +103,10 @@ def test_an_unsure_wish_pauses_and_waits_for_staff(post: Post) -> None:
 
 
 def test_after_an_unsure_wish_stop_is_confirmed_and_mulai_resumes(post: Post) -> None:
-    post.whatsapp("jangan dikirim")
+    post.whatsapp("pesannya terlalu sering")
     post.whatsapp("STOP")
     assert STOPPED in post.answers("stop_confirmation")[1]
-    post.whatsapp("jangan dikirim", sender="+6281299990000")
+    post.whatsapp("pesannya terlalu sering", sender="+6281299990000")
     post.whatsapp("MULAI", sender="+6281299990000")
     assert post.is_suppressed("+6281299990000") is None
 

@@ -13,7 +13,8 @@ from broadcaster.rendering.lint import NAMES, check
 from broadcaster.rendering.rules import BUTTON_INTENTS, fill, segments
 from broadcaster.rendering.source import ANSWERS as CHECKED_ANSWERS
 from broadcaster.rendering.source import Source, read
-from broadcaster.replies.rules import ANSWERS
+from broadcaster.replies.answer_rules import ANSWERS, MOMENTS, OF_OCCASION
+from broadcaster.replies.reading import shipped_words
 from broadcaster.shipped import content_dir
 
 USUAL = examples(variables())
@@ -85,8 +86,8 @@ def test_a_shared_telephone_reads_well_and_names_nobody(path: Path, channel: str
 
 def test_every_automatic_answer_has_its_text() -> None:
     have = {path.stem for path in ANSWER_FILES}
-    need = set(ANSWERS.values()) | {"stop", "how_to_stop", "media", "whatsapp_start"}
-    need |= {f"telegram_{name}" for name in ("start", "linked", "family", "link_over", "other_card", "unlinked")}
+    cases = {name for name, _ in shipped_words().cases}
+    need = set(ANSWERS.values()) | MOMENTS | cases | set(OF_OCCASION.values())
     assert have == need == CHECKED_ANSWERS
 
 

@@ -21,7 +21,8 @@ DEFAULTS = {fact.key: fact.default for fact in FACTS}
 def test_the_shipped_catalogue_holds_the_variables_that_messages_are_promised() -> None:
     assert set(variables()) == {
         "ortu", "anak", "desa", "tanggal", "latar", "tempat", "jam", "syarat", "syarat_lahir", "syarat_baru",
-        "syarat_foto", "syarat_ganti", "syarat_ktp", "ukuran_foto", "lama", "kantor", "nomor_wa", "nomor_layanan", "situs",
+        "syarat_foto", "syarat_ganti", "syarat_hilang", "syarat_ktp", "ukuran_foto", "lama",
+        "kantor", "nomor_wa", "nomor_layanan", "situs",
         "keliling_tanggal", "keliling_tempat", "keliling_jam",
     }  # fmt: skip
 

@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from broadcaster.domain.longnumber import mask_long_numbers
 from broadcaster.errors import BadInput
 from broadcaster.rendering.rules import BUTTON_INTENTS
-from broadcaster.replies.rules import INTENTS, STAFF, load_words, mask_digits, read
+from broadcaster.replies.lists import load_words
+from broadcaster.replies.rules import INTENTS, STAFF, read
+from broadcaster.replies.spelling import standard
 from broadcaster.shipped import content_dir
 
 WORDS = load_words(content_dir() / "words")
@@ -19,11 +22,7 @@ WORDS = load_words(content_dir() / "words")
 
 def _cases() -> list[tuple[str, str, bool, str]]:
     sections = tomllib.loads((Path(__file__).parent / "cases.toml").read_text(encoding="utf-8"))
-    return [
-        (text, intents, section["out"], who[0] if who else section["by"])
-        for section in sections.values()
-        for text, intents, *who in section["cases"]
-    ]
+    return [(text, intents, out, by) for section in sections.values() for text, intents, out, by in section["cases"]]
 
 
 CASES = _cases()
@@ -109,28 +108,55 @@ NIK = "1703071501120001"
      "1703071 501 12 000 1", "１７０３０７１５０１１２０００１", "1703\u200b071501120001", "1703 071501 120001"],
 )  # fmt: skip
 def test_a_number_like_a_nik_is_masked_before_anything_is_kept(text: str) -> None:
-    masked = mask_digits(f"NIK anak saya {text} tolong dicek")
+    masked = mask_long_numbers(f"NIK anak saya {text} tolong dicek")
     assert masked == "NIK anak saya [nomor disamarkan] tolong dicek"
     assert not any(sign.isdigit() for sign in read(f"cek {text}", WORDS).normalised)
 
 
 @pytest.mark.parametrize("text", ["0812-3456-7890", "+62 812 3456 7890", "15 Mei 2022", "Rp 50.000", "RT 01 RW 02"])
 def test_telephone_numbers_dates_and_amounts_stay_readable(text: str) -> None:
-    assert mask_digits(text) == text
+    assert mask_long_numbers(text) == text
 
 
 def test_every_button_has_an_intent_the_rules_know() -> None:
     assert set(BUTTON_INTENTS) <= set(INTENTS)
 
 
+def _edited(folder: Path, name: str, old: str, new: str) -> Path:
+    """The shipped lists in `folder`, with one change in one file."""
+    for one in ("spellings", "opt_out", "intents", "requirements", "examples"):
+        text = (content_dir() / "words" / f"{one}.toml").read_text(encoding="utf-8")
+        assert one != name or old in text
+        (folder / f"{one}.toml").write_text(text.replace(old, new, 1) if one == name else text, encoding="utf-8")
+    return folder
+
+
 def test_a_phrase_with_an_unknown_group_is_refused_by_name(tmp_path: Path) -> None:
-    for name in ("spellings", "opt_out", "intents"):
-        text = (content_dir() / "words" / f"{name}.toml").read_text(encoding="utf-8")
-        (tmp_path / f"{name}.toml").write_text(
-            text.replace('"sudah * <ambil>"', '"sudah * <ambill>"'), encoding="utf-8"
-        )
     with pytest.raises(BadInput, match="<ambill>"):
-        load_words(tmp_path)
+        load_words(_edited(tmp_path, "intents", '"sudah * <ambil>"', '"sudah * <ambill>"'))
+
+
+def test_an_example_of_an_unknown_intent_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"examples\.toml.*terimakasih"):
+        load_words(_edited(tmp_path, "examples", "[thanks]", "[terimakasih]"))
+
+
+def test_a_word_added_by_the_office_is_understood_at_once(tmp_path: Path) -> None:
+    assert read("mantul pak udah jimbeng", WORDS).intents == ("unclear",)
+    words = load_words(_edited(tmp_path, "spellings", "diambil = [", 'diambil = ["jimbeng", '))
+    assert read("mantul pak udah jimbeng", words).intents == ("already_collected",)
+
+
+def test_an_example_added_by_the_office_decides_what_the_phrases_leave_open(tmp_path: Path) -> None:
+    said = "rakit bambu kami hanyut"
+    assert read(said, WORDS).intents == ("unclear",)
+    words = load_words(
+        _edited(
+            tmp_path, "examples", "[cannot_go_distance]\nexamples = [", f'[cannot_go_distance]\nexamples = ["{said}",'
+        )
+    )
+    found = read(said, words)
+    assert (found.intents, found.guessed) == (("cannot_go_distance",), True)
 
 
 def test_a_standard_word_is_never_a_variant_of_another() -> None:
@@ -140,12 +166,36 @@ def test_a_standard_word_is_never_a_variant_of_another() -> None:
     assert not set(variants) & set(spellings)
 
 
-def test_phrases_use_standard_words_only() -> None:
-    """A phrase with a variant could never match: the reply's words are brought into their standard form first."""
-    intents = tomllib.loads((content_dir() / "words" / "intents.toml").read_text(encoding="utf-8"))
-    phrases = [
-        phrase for intent in intents["intents"].values() for phrase in intent["phrases"] + intent.get("unless", [])
-    ]
-    phrases += [phrase for words in intents["groups"].values() for phrase in words]
-    words = {word for phrase in phrases for part in phrase.split() for word in part.strip("<>^$*?").split("|") if word}
-    assert not words & set(WORDS.spelling)
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("diamnil", "diambil"), ("syarta", "syarat"), ("terimaksih", "terimakasih")]
+)
+def test_a_typing_error_is_mended(typed: str, meant: str) -> None:
+    assert standard(typed, WORDS) == meant
+
+
+@pytest.mark.parametrize("word", ["harus", "salam", "tangan", "kapal", "belok", "memastikan", "bakal"])
+def test_an_ordinary_word_is_not_taken_for_a_typing_error(word: str) -> None:
+    assert standard(word, WORDS) == word
+
+
+def test_a_phrase_may_be_written_with_any_spelling_the_lists_know(tmp_path: Path) -> None:
+    words = load_words(_edited(tmp_path, "intents", '"pungli", ', '"pungli", "gembok knapa", '))
+    assert "complaint" in read("gembok mengapa", words).intents
+
+
+def test_what_only_resembles_an_example_has_no_consequence_without_staff() -> None:
+    found = read("kartunya sudah mendarat di rumah", WORDS)
+    assert not found.guessed or found.handled_by == "staff"
+
+
+@pytest.mark.parametrize(
+    "text", ["jangankirimlagi", "stopwa", "st0p", "gausahkirim pak", "jgn krmkn lg", "brhntikn smsny"]
+)
+def test_a_stop_without_spaces_or_vowels_is_one(text: str) -> None:
+    assert read(text, WORDS).opt_out
+
+
+def test_a_question_about_stopping_stops_nothing_by_itself() -> None:
+    found = read("kalau saya stop, kartunya masih bisa diambil?", WORDS)
+    assert found.unsure_about_stop
+    assert "where_when" in found.intents
