@@ -17,7 +17,7 @@ from broadcaster.office.queries import facts, token_hash
 from broadcaster.storage.sealed import Sealer
 from broadcaster.storage.tables import Child, Guardian, Household, OfficerLink, Tick, Village
 from broadcaster.village.households import Home, homes_of, ids_of, noted
-from broadcaster.village.rules import REASONS, TICKS, Reason, TickKind, is_held, newest, offered, reasons
+from broadcaster.village.rules import LEAVE, REASONS, TICKS, Reason, TickKind, is_held, newest, offered, reasons
 from broadcaster.village.sayings import sayings
 
 #: How a family is named whose guardian the register does not know.
@@ -55,6 +55,11 @@ class Line:
     def open(self) -> bool:
         """Whether the officer still has to go there."""
         return self.note is None or self.note.kind is TickKind.NOT_MET
+
+    @property
+    def done(self) -> bool:
+        """Whether the visit went well: a grief or a refusal is noted, not ticked off."""
+        return self.note is not None and not self.open and not TICKS[self.note.kind].staff
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,7 @@ def village_list(session: Session, sealer: Sealer, code: str, now: datetime, tod
             parent=names.parent(home),
             children=names.children_of(home),
             reasons=why,
-            say=say[home.root],
+            say=LEAVE if home.tick is not None and TICKS[home.tick.kind].staff else say[home.root],
             note=_note(home),
             offered=offered(occasion for child in home.due for _, occasion in child.cards),
         )

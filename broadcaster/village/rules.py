@@ -170,6 +170,8 @@ TICKS: dict[TickKind, TickRule] = {
     TickKind.DECEASED: TickRule("Anak meninggal dunia", reached=False, stops="officer_deceased", staff=True),
     TickKind.REFUSED: TickRule("Tidak bersedia", reached=True, stops="officer_refused", staff=True),
 }  # fmt: skip
+#: What an officer reads instead of the text once such a note stands: nobody should say it at that door again.
+LEAVE = "Mohon jangan didatangi lagi. Kantor yang akan menghubungi keluarga ini."
 #: The three of every visit, one tap away; the others lie one tap deeper, where no thumb hits them by accident.
 FIRST: tuple[TickKind, ...] = (TickKind.TOLD, TickKind.WILL_COME, TickKind.NOT_MET)
 #: What an officer's note can cancel with.

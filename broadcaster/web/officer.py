@@ -21,7 +21,7 @@ from broadcaster.errors import BadInput, NotAllowed, NotFound, Refused
 from broadcaster.office.queries import facts
 from broadcaster.village import queries, service
 from broadcaster.village.queries import Opened
-from broadcaster.village.rules import FIRST, PIN_DIGITS, TICKS, TickKind
+from broadcaster.village.rules import FIRST, LEAVE, PIN_DIGITS, TICKS
 from broadcaster.web import rules
 from broadcaster.web.render import page
 from broadcaster.web.security import OFFICER, Here, is_https
@@ -195,7 +195,8 @@ def _list_page(request: Request, app: App, link: Opened, *, number: int, rest: b
         left=sum(1 for line in found.lines if line.open),
         ticks=TICKS,
         first=FIRST,
-        not_met=TickKind.NOT_MET,
+        leave=LEAVE,
+        for_staff=" ".join(kind for kind, rule in TICKS.items() if rule.staff),
         client_id=secrets.token_hex(8),
         action=f"{OFFICER}{token}/catat",
         address=lambda number=1, rest=rest: _address(token, number, rest=rest),

@@ -216,7 +216,7 @@ def test_without_script_one_button_is_one_note_and_leads_back(field: Field) -> N
     assert top is not None
     assert 0 <= top["y"] < PHONE["height"], "the page stands where the thumb was"
     _press(page, "Ibu 17", "Sudah pindah")
-    assert _note(page, "Ibu 17").startswith("✓ Sudah pindah")
+    assert _note(page, "Ibu 17").startswith("Sudah pindah")
     assert field.noted() == [(number, "told"), (number, "moved")]
 
 
@@ -274,6 +274,20 @@ def test_with_script_a_tick_is_sent_at_once_and_the_page_stays(field: Field) -> 
     _press(page, "Siti", "Belum bertemu")
     expect(_line(page, "Siti").locator(".note")).to_have_text("Belum bertemu · tersimpan")
     assert page.locator("#sisa").inner_text() == "1"
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_after_a_childs_death_nobody_is_asked_to_say_the_text_again(field: Field, script: bool) -> None:
+    field.scene.without_number("SITI")
+    page = field.open(field.telephone(script=script))
+    say = _line(page, "Siti").locator(".say")
+    text = say.inner_text()
+    assert text.startswith("KIA Rizki sudah jadi.")
+    _press(page, "Siti", "Anak meninggal dunia")
+    expect(say).to_have_text("Mohon jangan didatangi lagi. Kantor yang akan menghubungi keluarga ini.")
+    assert _note(page, "Siti").startswith("Anak meninggal dunia")
+    _press(page, "Siti", "Belum bertemu")
+    expect(say).to_have_text(text)
 
 
 def test_a_line_that_drops_in_the_middle_loses_no_tick_and_doubles_none(field: Field) -> None:

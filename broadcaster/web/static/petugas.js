@@ -46,6 +46,9 @@
     return document.getElementById('k' + choice.split('.')[0]);
   }
   function later_visit(choice) { return /\.not_met$/.test(choice); }
+  function for_staff(choice) {
+    return (' ' + form.getAttribute('data-kantor') + ' ').indexOf(' ' + choice.split('.')[1] + ' ') >= 0;
+  }
   function label(choice) {
     var button = form.querySelector('button[value="' + choice + '"]');
     return button ? button.textContent : '';
@@ -57,9 +60,14 @@
     note.className = 'note' + (state ? ' ' + state : '');
     note.textContent = '';
     var word = document.createElement('b');
-    word.textContent = (state || later_visit(choice) ? '' : '✓ ') + label(choice);
+    word.textContent = (state || later_visit(choice) || for_staff(choice) ? '' : '✓ ') + label(choice);
     note.appendChild(word);
     note.appendChild(document.createTextNode(extra ? ' · ' + extra : ''));
+    var say = place.querySelector('.say'); // nobody says it again at that door
+    var leave = form.getAttribute('data-henti');
+    if (!say.hasAttribute('data-pesan')) say.setAttribute('data-pesan', say.textContent === leave ? '' : say.textContent);
+    say.textContent = for_staff(choice) && state !== 'bad' ? leave : say.getAttribute('data-pesan');
+    say.hidden = !say.textContent; // a corrected line has its text again when the page is opened anew
     note.hidden = false;
     note.removeAttribute('hidden');
   }

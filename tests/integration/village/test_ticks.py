@@ -216,6 +216,22 @@ def test_one_note_changed_for_another_that_stops_keeps_the_stop(scene: Scene, li
     assert [row.stopped for row in scene.rows(tables.Enrolment)] == ["officer_deceased"]
 
 
+@pytest.mark.parametrize("kind", ["moved", "deceased", "refused"])
+def test_what_staff_must_hear_takes_the_text_off_the_list(
+    scene: Scene, link: Opened, listed: Family, kind: str
+) -> None:
+    scene.tick(link, listed, kind)
+    line = scene.line(listed)
+    assert line is not None
+    assert line.say == "Mohon jangan didatangi lagi. Kantor yang akan menghubungi keluarga ini."
+    assert not line.done
+    scene.tick(link, listed, "told")
+    line = scene.line(listed)
+    assert line is not None
+    assert line.say.startswith("KIA Rizki")
+    assert line.done
+
+
 def test_staff_agree_and_nobody_goes_there_any_more(scene: Scene, link: Opened, listed: Family) -> None:
     scene.tick(link, listed, "deceased")
     (tick,) = scene.rows(tables.Tick)
