@@ -190,7 +190,7 @@ def learned(session: Session, said: Mapping[int, datetime], now: datetime) -> No
         )  # fmt: skip
         blinds = addresses_of(session, entry.address_blind)
         for row in (row for blind in blinds for row in active(session, blind, now) if of_the_person(row)):
-            if row.since == entry.at:  # it stands since then because of what was heard then; a wish in between is newer
+            if entry.decision == OUT and row.since == entry.at:  # made by this stop: it stands since it was said
                 row.since = moment
                 session.add(row)
         settle(session, blinds, now, event_id=entry.event_id)

@@ -303,3 +303,27 @@ def test_each_word_counts_once_and_the_newest_wins_whatever_the_way(copies: Call
             phases=[Phase.explicit, Phase.reuse, Phase.generate, *([Phase.shrink] if LONG else [])],
         ),
     )  # fmt: skip
+
+
+def test_a_stop_that_is_brought_late_does_not_outlive_the_newer_wish(copies: Callable[[], Database]) -> None:
+    machine = InboundMachine(copies())
+    machine.switch("twilio")
+    machine.write("twilio", 0, "berhenti")
+    machine.wait(700)
+    for text, gap in (("STOP", 2), ("MULAI", 1)):
+        machine.write("telegram", 0, text)
+        machine.wait(gap)
+    machine.call(0, 1)
+    machine.teardown()
+
+
+def test_two_stops_and_a_wish_heard_in_one_moment_are_put_in_order(copies: Callable[[], Database]) -> None:
+    machine = InboundMachine(copies())
+    machine.switch("twilio")
+    for text, gap in (("STOP", 0), ("STOP", 130), ("MULAI", 20)):
+        machine.write("twilio", 0, text)
+        machine.wait(gap)
+    for which in (2, 1, 0):
+        machine.call(which, 1)
+        machine.read()
+    machine.teardown()
