@@ -104,6 +104,17 @@ def answer(number: Number, text: str, by: By, as_json: Json = False, now: Now = 
         console.print(f"Jawaban direncanakan (pesan {message}).")
 
 
+@inbox.command("reopen")
+def reopen(number: Number, by: By, as_json: Json = False, now: Now = "") -> None:
+    """Sapa kembali keluarga di WhatsApp setelah lewat 24 jam, dengan templat yang disetujui."""
+    with opened(now) as app:
+        message = service.reopen(app.db, number, by=by, now=app.now())
+    if as_json:
+        put({"conversation": number, "message": message})
+    else:
+        console.print(f"Sapaan direncanakan (pesan {message}); setelah keluarga membalas, Anda dapat menjawab.")
+
+
 @inbox.command("quick")
 def quick(number: Number, name: str, as_json: Json = False, now: Now = "") -> None:
     """Teks jawaban siap pakai dari content/answers untuk keluarga ini; belum dikirim."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import orjson
 from sqlmodel import Session, col, select
@@ -101,26 +102,33 @@ def enqueue_answer(
     buttons: Sequence[Button] = (),
     key: str = "",
     until: datetime | None = None,
+    version_id: int | None = None,
+    content_sid: str = "",
+    content_variables: Mapping[str, str] = MappingProxyType({}),
 ) -> int | None:
-    """Plan a free text to one address; None when this event was answered already.
+    """Plan a text to one address; None when this event was answered already.
 
     Raises `Blocked` when no sender of the channel exists. `key` names a text that answers no event (a test send); `until`
-    (aware) ends its life before `ANSWER_LIFE` does.
+    (aware) ends its life before `ANSWER_LIFE` does. Free text, unless `content_sid` names an approved WhatsApp template, of
+    the wording `version_id`.
     """
     sender = session.exec(select(Sender).where(Sender.channel == channel).order_by(col(Sender.id))).first()
     if sender is None:
         raise Blocked(f"Belum ada pengirim untuk saluran {channel}; jalankan `broadcaster init`.", code="no_sender")
-    body = freeze(Outgoing(reference="", address="", text=text, buttons=tuple(buttons)))
+    outgoing = Outgoing(
+        reference="", address="", text=text, buttons=tuple(buttons), content_sid=content_sid,
+        content_variables=content_variables,
+    )  # fmt: skip
     micros = to_micros(now)
     expires = min(now + ANSWER_LIFE, until or now + ANSWER_LIFE)
     row = plain(session).one(
         "INSERT INTO message (dedupe_key, purpose, sender_id, channel, sealed_address, address_blind, household_id, event_id,"
-        " step, hop, status, reason, sealed_body, due_at, expires_at, settle_by, attempts, created_at, updated_at)"
-        " VALUES (:key, :purpose, :sender, :channel, :address, :blind, :household, :event, '', 0, 'planned', '', :body,"
-        " :now, :expires, :settle, 0, :now, :now) ON CONFLICT DO NOTHING RETURNING id",
+        " step, hop, template_version_id, status, reason, sealed_body, due_at, expires_at, settle_by, attempts, created_at,"
+        " updated_at) VALUES (:key, :purpose, :sender, :channel, :address, :blind, :household, :event, '', 0, :version,"
+        " 'planned', '', :body, :now, :expires, :settle, 0, :now, :now) ON CONFLICT DO NOTHING RETURNING id",
         key=key or event_key(purpose, event_id or 0), purpose=purpose, sender=sender.id, channel=channel,
         address=sealer.seal("address", address), blind=sealer.blind("address", address), household=household_id,
-        event=event_id, body=sealer.seal("body", body), now=micros, expires=to_micros(expires),
+        event=event_id, version=version_id, body=sealer.seal("body", freeze(outgoing)), now=micros, expires=to_micros(expires),
         settle=to_micros(expires + SETTLE),
     )  # fmt: skip
     return None if row is None else int(row[0])

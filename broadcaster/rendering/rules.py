@@ -29,6 +29,7 @@ BUTTON_INTENTS = (
     "cannot_go_distance",
     "no_smartphone_help_needed",
     "wrong_number",
+    "yes",
 )
 BUTTON_TITLE = 20  # characters: WhatsApp quick reply
 WHATSAPP_BODY = 1024  # characters after filling: Meta's limit for a template body

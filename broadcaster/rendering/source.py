@@ -40,7 +40,7 @@ ANSWER_KEYS = ("title", "text")
 ANNOUNCEMENT_KEYS = ("title", "notes", "texts")
 BUTTON_KEYS = ("title", "intent")
 #: What the office writes of its own accord; on WhatsApp each is an approved template. An answer is the other purpose.
-MESSAGE_PURPOSES = ("campaign", "thanks", "correction")
+MESSAGE_PURPOSES = ("campaign", "thanks", "correction", "reopening")
 CATEGORIES = ("utility", "marketing")
 CHANNELS = tuple(str(channel) for channel in ChannelKind)
 OCCASIONS = tuple(str(occasion) for occasion in Occasion)

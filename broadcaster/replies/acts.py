@@ -22,7 +22,7 @@ from broadcaster.outbox.queries import SentRef, last_message_to, message_of_prov
 from broadcaster.replies import subscribers
 from broadcaster.replies.answer_rules import ASKED_AGAIN, answer_to
 from broadcaster.replies.answering import plan_answer
-from broadcaster.replies.inbox_rules import DONE, OPEN, is_urgent, state_after
+from broadcaster.replies.inbox_rules import DONE, OPEN, TAKES_UP, is_urgent, reopening_key, state_after
 from broadcaster.replies.links import UNLINK
 from broadcaster.replies.reading import brings_papers, occasions_of, reading_of, shipped_words
 from broadcaster.replies.rules import ALREADY, CONSEQUENCES, Reading
@@ -114,7 +114,7 @@ def heard(
     conversation = _conversation(session, sealer, what)
     again = _said_before(session, conversation, what)
     served = _act(session, sealer, what, again=again)
-    staff = what.reading.handled_by == "staff" or not served
+    staff = what.reading.handled_by == "staff" or not served or _takes_up(session, conversation, what)
     conversation.state = state_after(conversation.state, what.reading.intents, staff=staff)
     if conversation.state == OPEN:
         conversation.opened_at = conversation.opened_at or what.said_at
@@ -182,6 +182,14 @@ def _conversation(session: Session, sealer: Sealer, what: Heard) -> tables.Conve
     session.add(row)
     session.flush()
     return row
+
+
+def _takes_up(session: Session, conversation: tables.Conversation, what: Heard) -> bool:
+    """Whether they only say yes to the offer of staff to go on talking: then a person goes on."""
+    if not TAKES_UP.issuperset(what.reading.intents):
+        return False
+    offer = reopening_key(_id(conversation), conversation.last_at)
+    return session.exec(select(tables.Message.id).where(tables.Message.dedupe_key == offer)).first() is not None
 
 
 def _said_before(session: Session, conversation: tables.Conversation, what: Heard) -> bool:

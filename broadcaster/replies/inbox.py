@@ -14,13 +14,20 @@ from broadcaster.office.queries import require
 from broadcaster.office.service import audit
 from broadcaster.outbox.service import enqueue_answer
 from broadcaster.rendering.queries import answer as quick_answer
-from broadcaster.replies.inbox_rules import DONE, WAITING, WINDOW
+from broadcaster.rendering.queries import latest, render
+from broadcaster.rendering.values import office_values
+from broadcaster.replies.answer_rules import answer_until
+from broadcaster.replies.inbox_rules import DONE, REOPENING, WAITING, reopening_key
 from broadcaster.storage.database import Database
 from broadcaster.storage.tables import Conversation
 from broadcaster.storage.types import to_micros
 
 MAY_ANSWER = ("replier", "operator", "head", "admin")
 _MOST = 1_000  # characters
+_STOPPED = (
+    "Nomor ini minta tidak dikirimi pesan dan tidak menulis lagi sejak itu; "
+    "hubungi lewat nomor layanan bila memang perlu."
+)
 
 
 def answer(db: Database, conversation_id: int, text: str, *, by: str, now: datetime) -> int:
@@ -44,18 +51,14 @@ def answer(db: Database, conversation_id: int, text: str, *, by: str, now: datet
                 "SMS di Indonesia hanya satu arah; hubungi keluarga ini lewat telepon atau petugas registrasi desa.",
                 code="one_way",
             )
-        if row.channel == ChannelKind.WHATSAPP and now - row.last_at > WINDOW:
+        if _window_is_over(row, now):
             raise Blocked(
                 "Sudah lebih dari 24 jam sejak balasan terakhir, WhatsApp tidak menerima jawaban lagi; "
-                "hubungi keluarga ini lewat nomor layanan.",
+                f"sapa dahulu dengan templat: `broadcaster inbox reopen {conversation_id}`.",
                 code="window_over",
             )
         if not may_answer(session, row.channel, row.address_blind, now, asked_at=row.last_at):
-            raise Blocked(
-                "Nomor ini minta tidak dikirimi pesan dan tidak menulis lagi sejak itu; "
-                "hubungi lewat nomor layanan bila memang perlu.",
-                code="suppressed",
-            )
+            raise Blocked(_STOPPED, code="suppressed")
         message_id = enqueue_answer(
             session,
             db.sealer,
@@ -66,11 +69,46 @@ def answer(db: Database, conversation_id: int, text: str, *, by: str, now: datet
             household_id=row.household_id,
             now=now,
             key=f"s|{conversation_id}|{to_micros(now)}",
+            until=answer_until(ChannelKind(row.channel), row.last_at),
         )
         if message_id is None:
             raise Blocked("Jawaban ini baru saja dikirim; tunggu sebentar.", code="answered_twice")
         row.assigned_to = row.assigned_to or member.username
         _settle(session, row, WAITING, by=member.username, now=now, action="inbox.answered")
+    return message_id
+
+
+def reopen(db: Database, conversation_id: int, *, by: str, now: datetime) -> int:
+    """WhatsApp's window is over: ask the family with the approved template to write again; returns the message's id.
+
+    Once after each text of theirs. Raises `NotFound`, `NotAllowed`, `BadInput` while an office fact is empty, `Blocked` when a
+    free text may still be written, the template may not be used, or the family asked us to stop.
+    """
+    with db.write() as session:
+        member = require(session, by, MAY_ANSWER)
+        row = _found(session, conversation_id)
+        if not _window_is_over(row, now):
+            raise Blocked("Keluarga ini masih dapat dijawab langsung; tulis jawabannya.", code="window_open")
+        if not may_answer(session, row.channel, row.address_blind, now, asked_at=row.last_at):
+            raise Blocked(_STOPPED, code="suppressed")
+        version = latest(session, REOPENING)
+        if not version.content_sid or not version.standing.may_be_sent:
+            raise Blocked(
+                f"Templat WhatsApp {REOPENING} belum dapat dipakai; jalankan `broadcaster content push` lalu "
+                "`broadcaster content status`. Sementara itu hubungi keluarga ini lewat nomor layanan.",
+                code="template_not_approved",
+            )
+        filled = render(version, ChannelKind.WHATSAPP, office_values(session, row.household_id))
+        message_id = enqueue_answer(
+            session, db.sealer, channel=row.channel, address=db.sealer.open("address", row.sealed_address),
+            text=filled.text, buttons=filled.buttons, event_id=None, household_id=row.household_id, now=now,
+            key=reopening_key(conversation_id, row.last_at), version_id=version.id, content_sid=filled.content_sid,
+            content_variables=filled.content_variables,
+        )  # fmt: skip
+        if message_id is None:
+            raise Blocked("Keluarga ini sudah disapa; tunggu balasannya.", code="reopened_already")
+        row.assigned_to = row.assigned_to or member.username
+        _settle(session, row, WAITING, by=member.username, now=now, action="inbox.reopened")
     return message_id
 
 
@@ -101,6 +139,11 @@ def close(db: Database, conversation_id: int, *, by: str, now: datetime) -> None
     with db.write() as session:
         member = require(session, by, MAY_ANSWER)
         _settle(session, _found(session, conversation_id), DONE, by=member.username, now=now, action="inbox.closed")
+
+
+def _window_is_over(row: Conversation, now: datetime) -> bool:
+    until = answer_until(ChannelKind(row.channel), row.last_at)
+    return until is not None and until <= now
 
 
 def _found(session: Session, conversation_id: int) -> Conversation:

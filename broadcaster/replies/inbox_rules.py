@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from broadcaster.domain.timetable import Timetable
 
@@ -18,6 +18,15 @@ _CLOSING = frozenset({"thanks", "yes", "will_collect", "already_collected"})
 
 #: WhatsApp lets us write freely for this long after the person's last text (Meta's customer service window).
 WINDOW = timedelta(hours=24)
+#: The approved template that asks a family to write again once that time is over (content/messages).
+REOPENING = "sapa-kembali-1"
+#: What takes up that offer without saying what is wanted: a person of ours goes on.
+TAKES_UP = frozenset({"yes", "greeting"})
+
+
+def reopening_key(conversation_id: int, last_at: datetime) -> str:
+    """The outbox's key of that offer: one after each last text (aware) of the family."""
+    return f"w|{conversation_id}|{last_at.astimezone(UTC).isoformat()}"
 
 
 def is_urgent(intents: Iterable[str]) -> bool:

@@ -15,7 +15,8 @@ from broadcaster.domain.phone import mask
 from broadcaster.domain.timetable import Timetable
 from broadcaster.errors import NotFound
 from broadcaster.outbox.service import thaw
-from broadcaster.replies.inbox_rules import OPEN, WINDOW, act_by
+from broadcaster.replies.answer_rules import answer_until
+from broadcaster.replies.inbox_rules import OPEN, act_by
 from broadcaster.storage import tables
 from broadcaster.storage.sealed import Sealer
 
@@ -159,7 +160,7 @@ def _line(session: Session, sealer: Sealer, row: tables.Conversation, table: Tim
         assigned_to=row.assigned_to,
         urgent=row.urgent,
         act_by=act_by(row.opened_at, table, urgent=row.urgent) if row.opened_at else None,
-        window_ends_at=row.last_at + WINDOW if row.channel == ChannelKind.WHATSAPP else None,
+        window_ends_at=answer_until(ChannelKind(row.channel), row.last_at),
     )
 
 

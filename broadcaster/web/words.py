@@ -108,6 +108,7 @@ CATEGORY: dict[str, str] = {"utility": "Pemberitahuan (utility)", "marketing": "
 PURPOSE: dict[str, str] = {
     "thanks": "sesudah kartu diambil",
     "correction": "ralat, bila ada teks yang salah terkirim",
+    "reopening": "dari kotak masuk, setelah lewat 24 jam",
 }
 
 #: Why a family is written to.
@@ -269,6 +270,7 @@ URGENT = Word("Hari ini juga", "expired")
 INBOX_FILTER = {"menunggu": "Menunggu petugas", "dijawab": "Sudah dijawab", "selesai": "Selesai", "semua": "Semua"}
 INBOX_DONE = {
     "jawab": "Jawaban sedang dikirim. Bila keluarga membalas lagi, percakapan ini kembali menunggu petugas.",
+    "sapa": "Sapaan sedang dikirim. Setelah keluarga membalas, Anda dapat menjawab lagi.",
     "ambil": "Percakapan ini sekarang Anda tangani.",
     "selesai": "Percakapan ini ditandai selesai.",
 }

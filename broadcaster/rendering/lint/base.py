@@ -36,7 +36,7 @@ class Text:
 
     channel: str
     body: str
-    kind: str  # campaign | thanks | correction | answer | announcement
+    kind: str  # campaign | thanks | correction | reopening | answer | announcement
     key: str
     catalogue: Catalogue
 

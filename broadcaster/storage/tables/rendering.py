@@ -15,7 +15,7 @@ class MessageTemplate(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True, sa_type=Id)
     key: str = Field(unique=True)
     title: str  # this and the next two as the newest version says
-    purpose: str  # campaign | thanks | correction | answer
+    purpose: str  # campaign | thanks | correction | reopening | answer
     category: str  # utility | marketing
 
 

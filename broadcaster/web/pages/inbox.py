@@ -56,6 +56,11 @@ def answer(request: Request, app: Here, member: Staff, number: int, teks: Annota
     return RedirectResponse(f"/kotak-masuk/{number}?baru=jawab", 303)
 
 
+@router.post("/kotak-masuk/{number}/sapa")
+def reopen(request: Request, app: Here, member: Staff, number: int) -> Response:
+    return _do(request, app, member, number, "sapa")
+
+
 @router.post("/kotak-masuk/{number}/ambil")
 def take(request: Request, app: Here, member: Staff, number: int) -> Response:
     return _do(request, app, member, number, "ambil")
@@ -70,6 +75,8 @@ def _do(request: Request, app: Here, member: Member, number: int, action: str) -
     try:
         if action == "ambil":
             service.assign(app.db, number, member.username, by=member.username, now=app.now())
+        elif action == "sapa":
+            service.reopen(app.db, number, by=member.username, now=app.now())
         else:
             service.close(app.db, number, by=member.username, now=app.now())
     except NotFound:

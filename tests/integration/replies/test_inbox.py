@@ -6,11 +6,15 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from broadcaster.domain.timetable import Timetable
 from broadcaster.errors import BadInput, Blocked, NotAllowed, NotFound
+from broadcaster.outbox.service import thaw
+from broadcaster.rendering.queries import latest
+from broadcaster.rendering.service import record_provider_template
 from broadcaster.replies import inbox
+from broadcaster.replies.inbox_rules import REOPENING
 from broadcaster.replies.queries import conversation, conversations, count_open
 from broadcaster.storage import tables
 from tests import make
@@ -96,9 +100,64 @@ def test_whatsapps_window_and_a_stop_are_respected(post: Post, waiting: int) -> 
     with pytest.raises(Blocked) as late:
         inbox.answer(post.db, waiting, "Halo", by="rina", now=post.now + timedelta(hours=25))
     assert late.value.code == "window_over"
+    with pytest.raises(Blocked) as almost:
+        inbox.answer(post.db, waiting, "Halo", by="rina", now=post.now + timedelta(hours=23, minutes=55))
+    assert almost.value.code == "window_over", "it might arrive after the window"
+    with pytest.raises(Blocked) as early:
+        inbox.reopen(post.db, waiting, by="rina", now=post.now)
+    assert early.value.code == "window_open"
     post.whatsapp("STOP")
     with pytest.raises(Blocked) as stopped:
         inbox.answer(post.db, waiting, "Halo", by="rina", now=post.now)
+    assert stopped.value.code == "suppressed"
+
+
+@pytest.fixture
+def too_late(post: Post, waiting: int) -> int:
+    """A conversation whose WhatsApp window is over; the template that asks the family to write again is approved."""
+    with post.db.write() as session:
+        record_provider_template(
+            session, latest(session, REOPENING).id, "twilio", "HX7", "approved", "UTILITY", post.now
+        )
+    post.now += timedelta(hours=25)
+    return waiting
+
+
+def test_after_the_window_the_family_is_asked_with_an_approved_template(post: Post, too_late: int) -> None:
+    message_id = inbox.reopen(post.db, too_late, by="rina", now=post.now)
+    with post.db.read() as session:
+        row = session.get_one(tables.Message, message_id)
+        frozen = thaw(post.db.sealer.open("body", row.sealed_body or b""), reference="", address="")
+        shown = conversation(session, post.db.sealer, too_late, TABLE)
+        action = session.exec(select(tables.AuditEntry.action).order_by(col(tables.AuditEntry.id).desc())).first()
+    assert (row.purpose, row.status, frozen.content_sid) == ("answer", "planned", "HX7")
+    assert frozen.content_variables
+    assert all(value in frozen.text for value in frozen.content_variables.values())
+    assert "terlambat" in shown.said[-1].text
+    assert (post.state(), action) == ("waiting", "inbox.reopened")
+    with pytest.raises(Blocked) as twice:
+        inbox.reopen(post.db, too_late, by="rina", now=post.now)
+    assert twice.value.code == "reopened_already"
+
+
+@pytest.mark.parametrize("text", ["Lanjutkan", "iya pak", "assalamualaikum", "kapan bisa diambil?"])
+def test_who_takes_up_the_offer_waits_for_a_person_and_may_be_answered(post: Post, too_late: int, text: str) -> None:
+    message_id = inbox.reopen(post.db, too_late, by="rina", now=post.now)
+    with post.db.write() as session:
+        session.get_one(tables.Message, message_id).status = "delivered"
+        make.attempt(session, session.get_one(tables.Message, message_id))
+    post.whatsapp(text)
+    assert post.state() == "open"
+    inbox.answer(post.db, too_late, "Kamis petugas ke desa Bapak/Ibu.", by="rina", now=post.now)
+
+
+def test_without_an_approved_template_staff_are_told_what_to_do(post: Post, waiting: int) -> None:
+    with pytest.raises(Blocked) as missing:
+        inbox.reopen(post.db, waiting, by="rina", now=post.now + timedelta(hours=25))
+    assert missing.value.code == "template_not_approved"
+    post.whatsapp("STOP")
+    with pytest.raises(Blocked) as stopped:
+        inbox.reopen(post.db, waiting, by="rina", now=post.now + timedelta(hours=25))
     assert stopped.value.code == "suppressed"
 
 
@@ -131,7 +190,7 @@ def test_a_conversation_shows_the_family_s_cards_and_campaigns_without_numbers(p
     assert count == 1
     assert [(card.status, card.child) for card in found.cards] == [("printed", "Rizki")]
     assert [(one.channel, one.status) for one in found.campaigns] == [("whatsapp", "accepted")]
-    assert found.line.window_ends_at == found.line.last_at + timedelta(hours=24)
+    assert found.line.window_ends_at == found.line.last_at + timedelta(hours=23, minutes=50)
     assert found.line.act_by is not None
     assert found.line.act_by > post.now
 

@@ -62,7 +62,7 @@ def test_a_conversation_shows_the_words_the_cards_and_how_long_whatsapp_listens(
     assert "Rumah kami jauh, apakah kartunya bisa dititip di kantor desa?" in page
     assert "dibaca sebagai: jauh dari kantor, bertanya tempat atau waktu" in page
     assert "Rizki: sudah dicetak, belum diambil" in page
-    assert "WhatsApp menerima jawaban 22 jam lagi" in page
+    assert "WhatsApp menerima jawaban 21 jam lagi" in page
     assert client.get("/kotak-masuk/999").status == 404
 
 
@@ -83,7 +83,9 @@ def test_a_refused_answer_keeps_what_was_written(app: App, client: Client, numbe
     assert "NIK anak 1703071501120001 ya" in page.text
     with app.db.write() as session:
         session.get_one(tables.Conversation, number).last_at = now - timedelta(hours=25)
-    assert "WhatsApp tidak menerima jawaban lagi" in _words(client.get(f"/kotak-masuk/{number}").text)
+    assert "WhatsApp tidak menerima jawaban bebas lagi" in _words(client.get(f"/kotak-masuk/{number}").text)
+    offered = client.post(f"/kotak-masuk/{number}/sapa", {})
+    assert (offered.status, "content push" in offered.text) == (409, True), "no template is approved"
 
 
 def test_a_ready_answer_is_put_into_the_form_and_not_sent(app: App, client: Client, number: int) -> None:
