@@ -35,7 +35,6 @@ from tests import postgres
 KEY = bytes(range(32))
 _TEMPLATE = "broadcaster_template"
 _NUMBERS = itertools.count(1)
-_NO_POSTGRES: list[str] = []  # why there is no server, for the summary
 
 
 @pytest.fixture(autouse=True)
@@ -147,11 +146,13 @@ def postgres_url() -> Iterator[str]:
         try:
             url = stack.enter_context(postgres.server())
         except postgres.NoPostgres as error:
-            _NO_POSTGRES.append(str(error))
             pytest.skip(f"PostgreSQL NOT TESTED: {error}")
         yield url
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _NO_POSTGRES:
-        terminalreporter.write_line(f"WARNING: nothing was tested on PostgreSQL: {_NO_POSTGRES[0]}", yellow=True)
+    """What could not be tested on this machine is said loudly, each reason once."""
+    skipped = [report.longrepr for report in terminalreporter.getreports("skipped")]
+    reasons = {str(found[2]).removeprefix("Skipped: ") for found in skipped if isinstance(found, tuple)}
+    for reason in sorted(reason for reason in reasons if "NOT TESTED" in reason):
+        terminalreporter.write_line(f"WARNING: {reason}", yellow=True)
