@@ -25,7 +25,7 @@ from broadcaster.replies.words import (
 )
 
 _SEQUENCES = ("negators", "taken_back")
-_PATTERNS = ("phrases", "unsure", "doubt", "welcome", "own_way", "go_on", "start_phrases")
+_PATTERNS = ("phrases", "unsure", "doubt", "welcome", "own_way", "not_ours", "go_on", "start_phrases")
 
 
 def load_words(folder: Path) -> Words:

@@ -170,7 +170,7 @@ def _resembled(tokens: Sequence[str], scores: Mapping[str, float], wish: Wish) -
     # "do not forget to send" is no wish to stop, nor to begin; "one collected, one not yet" is no "collected"
     if (best in ("opt_out", "opt_in") and wish.go_on) or (best in ALREADY and "belum" in tokens):
         return ""
-    return best
+    return "" if best == "opt_out" and wish.elsewhere else best
 
 
 def _ordered(found: set[str], tokens: Sequence[str], scores: Mapping[str, float], *, sure: bool) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from rapidfuzz.distance import OSA
 
 from broadcaster.replies.words import StopWords, any_matches
 
-Verdict = Literal["yes", "unsure", "no", "card", "go_on"]
+Verdict = Literal["yes", "unsure", "no", "card", "go_on", "elsewhere"]
 
 ASKING = frozenset(
     {"?", "apa", "apakah", "berapa", "bagaimana", "kapan", "dimana", "kemana", "siapa", "kenapa", "apa saja"}
@@ -30,19 +30,22 @@ _WHEN = frozenset({"jam", "kapan"})
 _REQUESTING = frozenset({"bisa", "boleh", "tolong", "minta"})
 _WISHING = frozenset({"tolong", "agar", "untuk", "supaya", "minta", "selanjutnya", "biar"})
 _POLITE_BEFORE = frozenset({"tolong", "mau", "minta", "ingin", "ya", "sudah", "oke", "saya", "pak", "bu"})
+_SENT_AGAIN = frozenset({"syarat", "persyaratan", "alamat", "lokasi", "jadwal"})  # wanted once more, not every message
 _REACH = 4  # words after "jangan" among which the verb may stand
 
 
 @dataclass(frozen=True)
 class Wish:
     """`stop`: whether to stop. `card`: not about messages ("do not send the card"), but a person reads it. `begin`: to begin
-    again. `asks`: a question about stopping. `go_on`: "do not stop"."""
+    again. `asks`: a question about stopping. `go_on`: "do not stop". `elsewhere`: something else stops ("stock has stopped"), or
+    another way is wanted ("no SMS, use WA")."""
 
     stop: Literal["yes", "unsure", "no"]
     card: bool = False
     begin: bool = False
     asks: bool = False
     go_on: bool = False
+    elsewhere: bool = False
 
 
 def wish_of(sentences: Sequence[Sequence[str]], letters: str, stop: StopWords, known: frozenset[str]) -> Wish:
@@ -60,6 +63,8 @@ def wish_of(sentences: Sequence[Sequence[str]], letters: str, stop: StopWords, k
         doubtful = doubtful or any_matches(stop.doubt, line, present)
         return Wish("unsure" if doubtful else "yes", asks=doubtful)
     verdicts: set[Verdict] = set()
+    # a bank card blocked, a name struck off a paper; not when messages are spoken of besides
+    not_ours = any_matches(stop.not_ours, line, present) and not present & stop.about_us
     for sentence in _supposed_with_what_follows(sentences):
         plain = set(sentence) & (stop.strong | stop.ordinary | {"jangan", "tidak"})
         if plain and _is_one_of(sentence, stop.alone, stop):
@@ -68,14 +73,15 @@ def wish_of(sentences: Sequence[Sequence[str]], letters: str, stop: StopWords, k
         refusals = {_refusal(sentence, place, stop) for place in range(len(sentence))}
         # "tidak usah dikirim, biar saya ambil": the card
         own_way = "yes" in refusals and "lagi" not in sentence and any_matches(stop.own_way, line, present)
-        verdicts |= refusals - {"yes"} | {"card"} if own_way else refusals
-    if any_matches(stop.phrases, line, present, negatable=True):
+        verdicts |= refusals - {"yes"} | {"card", "elsewhere"} if own_way else refusals
+    if not not_ours and any_matches(stop.phrases, line, present, negatable=True):
         verdicts.add("unsure" if any_matches(stop.doubt, line, present) else "yes")
-    if any_matches(stop.unsure, line, present) and not any_matches(stop.welcome, line, present):
+    if not not_ours and any_matches(stop.unsure, line, present) and not any_matches(stop.welcome, line, present):
         verdicts.add("unsure")
     if "yes" in verdicts:
         return Wish("yes", card="card" in verdicts)
     begins = _is_one_of(said, stop.start, stop) or any_matches(stop.start_phrases, line, present, negatable=True)
+    begins = begins and not present & _SENT_AGAIN
     unsure = "unsure" in verdicts and not (begins and present & _PAST)
     go_on = "go_on" in verdicts or any_matches(stop.go_on, line, present)
     return Wish(
@@ -84,6 +90,7 @@ def wish_of(sentences: Sequence[Sequence[str]], letters: str, stop: StopWords, k
         begin=begins and not unsure and "card" not in verdicts,
         asks=unsure and bool(ASKING & present) and bool(present & (stop.strong | stop.ordinary)),
         go_on=go_on,
+        elsewhere=not_ours or "elsewhere" in verdicts,
     )
 
 
@@ -110,16 +117,15 @@ def _around_stop_word(tokens: Sequence[str], place: int, stop: StopWords) -> Ver
         return "no"
     before, after = tokens[max(0, place - 3) : place], tokens[place + 1 : place + 5]
     asks = bool(ASKING & set(tokens))
-    ours = {*before, *after} & stop.about_us
+    received = {one for one, what in zip(after, tokens[place + 2 :], strict=False) if what in stop.objects}
+    ours = {*before, *after} & stop.about_us - (received & stop.receive)  # "berhenti terima berkas"
     if "jangan" in before[-2:]:
         return "go_on"  # "jangan berhenti kirim", "jangan sampai berhenti"
     if before[-2:-1] == ["tidak"] and before[-1] in _WANTING:
         return "unsure" if asks else "no"  # "tidak jadi stop"; "kenapa tidak mau berhenti?"
     near = {*before[-2:], *after[:2]}
-    if (near & stop.innocent or set(after[: 1 + (after[:1] == ["dulu"])]) & stop.places) and not set(
-        after[:3]
-    ) & stop.about_us:
-        return "no"
+    if (near & stop.innocent or set(after[: 1 + (after[:1] == ["dulu"])]) & stop.places) and not set(after[:3]) & ours:
+        return "elsewhere"
     refused = before[-2:].count("tidak") + before[-2:].count("belum")
     if word in stop.strong and set(tokens[:place]) == {"tidak"}:
         return "yes"  # "gak, stop", "❌ stop"
@@ -220,7 +226,8 @@ def _is_one_of(said: Sequence[str], alone: frozenset[str], stop: StopWords) -> b
     # "stop ya stop", "sudah cukup ya pak": once each
     once = list(dict.fromkeys(rest))
     kept = [word for word in words if word not in stop.fillers or word in ("sudah", "cukup", "lagi")]
-    return any(" ".join(shape) in alone for shape in (words, rest, once, kept))
+    meant = [word for word in kept if word != "sudah"]  # "sudah, jangan lagi"
+    return any(" ".join(shape) in alone for shape in (words, rest, once, kept, meant))
 
 
 def _without_marks(tokens: Sequence[str]) -> list[str]:

@@ -86,6 +86,7 @@ class StopWords:
     doubt: tuple[Phrase, ...]
     welcome: tuple[Phrase, ...]
     own_way: tuple[Phrase, ...]
+    not_ours: tuple[Phrase, ...]
     go_on: tuple[Phrase, ...]
     start_phrases: tuple[Phrase, ...]
 
