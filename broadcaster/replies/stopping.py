@@ -27,6 +27,7 @@ _SUPPOSED = frozenset(
 )
 _PAST = frozenset({"kemarin", "tadi", "dulu", "pernah", "terlanjur", "telanjur"})
 _WHEN = frozenset({"jam", "kapan"})
+_WHY = frozenset({"kok", "kenapa"})
 _REQUESTING = frozenset({"bisa", "boleh", "tolong", "minta"})
 _WISHING = frozenset({"tolong", "agar", "untuk", "supaya", "minta", "selanjutnya", "biar"})
 _POLITE_BEFORE = frozenset({"tolong", "mau", "minta", "ingin", "ya", "sudah", "oke", "saya", "pak", "bu"})
@@ -81,7 +82,7 @@ def wish_of(sentences: Sequence[Sequence[str]], letters: str, stop: StopWords, k
     if "yes" in verdicts:
         return Wish("yes", card="card" in verdicts)
     begins = _is_one_of(said, stop.start, stop) or any_matches(stop.start_phrases, line, present, negatable=True)
-    begins = begins and not present & _SENT_AGAIN
+    begins = begins and not present & _SENT_AGAIN and "blokir" not in present
     unsure = "unsure" in verdicts and not (begins and present & _PAST)
     go_on = "go_on" in verdicts or any_matches(stop.go_on, line, present)
     return Wish(
@@ -121,6 +122,8 @@ def _around_stop_word(tokens: Sequence[str], place: int, stop: StopWords) -> Ver
     ours = {*before, *after} & stop.about_us - (received & stop.receive)  # "berhenti terima berkas"
     if "jangan" in before[-2:]:
         return "go_on"  # "jangan berhenti kirim", "jangan sampai berhenti"
+    if _WHY & set(tokens[:place]) and tokens[-1] == "?" and word in stop.ordinary:
+        return "elsewhere"  # "kok berhenti kirim kabarnya?" misses them
     if before[-2:-1] == ["tidak"] and before[-1] in _WANTING:
         return "unsure" if asks else "no"  # "tidak jadi stop"; "kenapa tidak mau berhenti?"
     near = {*before[-2:], *after[:2]}
