@@ -110,6 +110,17 @@ def _press(page: Page, name: str, button: str) -> None:
     line.get_by_role("button", name=button).click()
 
 
+def _cut(page: Page) -> None:
+    """No line; not even one that the browser still holds."""
+    page.route("**/catat", lambda route: route.abort())
+    page.context.set_offline(True)
+
+
+def _mend(page: Page) -> None:
+    page.unroute("**/catat")
+    page.context.set_offline(False)
+
+
 def _note(page: Page, name: str) -> str:
     return _line(page, name).locator(".note").inner_text()
 
@@ -158,11 +169,11 @@ def test_every_state_of_the_page_can_be_read_by_everybody(field: Field, script: 
     page.wait_for_load_state()
     check("noted")
     if script:
-        field.contexts[-1].set_offline(True)
+        _cut(page)
         _press(page, "Ibu 01", "Akan datang")
         expect(page.get_by_role("status")).to_contain_text(WAITING)
         check("offline")
-        field.contexts[-1].set_offline(False)
+        _mend(page)
         expect(page.get_by_role("status")).to_be_empty(timeout=SOON)
     follow("Halaman berikutnya")
     check("second page")
@@ -293,10 +304,9 @@ def test_after_a_childs_death_nobody_is_asked_to_say_the_text_again(field: Field
 def test_a_line_that_drops_in_the_middle_loses_no_tick_and_doubles_none(field: Field) -> None:
     families = {f"Ibu {number:02}": field.scene.without_number(f"IBU {number:02}") for number in range(6)}
     page = field.open(field.telephone())
-    context = field.contexts[-1]
     _press(page, "Ibu 00", "Sudah diberi tahu")
     expect(_line(page, "Ibu 00").locator(".note")).to_contain_text("tersimpan")
-    context.set_offline(True)
+    _cut(page)
     for name, button in (
         ("Ibu 01", "Akan datang"), ("Ibu 02", "Belum bertemu"), ("Ibu 03", "Sudah pindah"), ("Ibu 03", "Sudah diberi tahu"),
         ("Ibu 04", "Kartu sudah diserahkan"),
@@ -306,7 +316,7 @@ def test_a_line_that_drops_in_the_middle_loses_no_tick_and_doubles_none(field: F
     status = page.get_by_role("status")
     assert status.inner_text().startswith("5 catatan belum terkirim; tersimpan di HP ini.")
     assert len(field.noted()) == 1
-    context.set_offline(False)
+    _mend(page)
     expect(status).to_be_empty(timeout=SOON)
     ids = {name: family.household.id for name, family in families.items()}
     assert field.noted() == [
@@ -352,7 +362,7 @@ def test_ticks_survive_a_closed_page_and_are_as_old_as_they_are(field: Field) ->
     number = field.scene.without_number("SITI").household.id
     page = field.open(field.telephone())
     context = field.contexts[-1]
-    context.set_offline(True)
+    _cut(page)
     _press(page, "Siti", "Sudah diberi tahu")
     assert WAITING in _note(page, "Siti")
     page.evaluate("""() => {
