@@ -15,7 +15,7 @@ from broadcaster.cli.common import By, Json, Now, console, opened, put
 from broadcaster.domain.dates import indonesian_date
 from broadcaster.errors import BadInput, Blocked
 from broadcaster.office.rules import SYSTEM
-from broadcaster.replies import places, posters, subscribers
+from broadcaster.replies import news, places, posters, subscribers
 from broadcaster.replies.links import telegram_link, webhook_address
 from broadcaster.replies.wording import shipped_bot
 
@@ -26,6 +26,17 @@ telegram = typer.Typer(help="Telegram: tautan untuk keluarga, memutus, dan keada
 
 def add_to(app: typer.Typer) -> None:
     app.add_typer(telegram, name="telegram")
+
+
+@telegram.command("news")
+def send_news(text: str, by: By = "", as_json: Json = False, now: Now = "") -> None:
+    """Kabar umum kepada pengikut bot yang belum tersambung ke keluarga mana pun; satu kali, pada jam kerja."""
+    with opened(now) as app:
+        new = news.send_news(app.db, text, by=by, now=app.now(), zone=app.settings.zone)
+    if as_json:
+        put({"new": new})
+    else:
+        console.print(f"Kabar direncanakan untuk {new} pengikut.")
 
 
 @telegram.command("link")

@@ -117,7 +117,7 @@ GATE: tuple[Check, ...] = (
     Check(
         "outside_hours",
         Status.PLANNED,
-        "(m.purpose NOT IN ('campaign', 'correction') OR m.channel = 'village_list' OR :open = 1)",
+        "(m.purpose NOT IN ('campaign', 'correction', 'news') OR m.channel = 'village_list' OR :open = 1)",
     ),
     Check(
         "household_cap",

@@ -102,6 +102,8 @@ def enqueue_answer(
     buttons: Sequence[Button] = (),
     key: str = "",
     until: datetime | None = None,
+    due_at: datetime | None = None,
+    life: timedelta = ANSWER_LIFE,
     version_id: int | None = None,
     content_sid: str = "",
     content_variables: Mapping[str, str] = MappingProxyType({}),
@@ -109,8 +111,8 @@ def enqueue_answer(
     """Plan a text to one address; None when this event was answered already.
 
     Raises `Blocked` when no sender of the channel exists. `key` names a text that answers no event (a test send); `until`
-    (aware) ends its life before `ANSWER_LIFE` does. Free text, unless `content_sid` names an approved WhatsApp template, of
-    the wording `version_id`.
+    (aware) ends its `life` earlier; `due_at` (aware) begins it later than now. Free text, unless `content_sid` names an
+    approved WhatsApp template, of the wording `version_id`.
     """
     sender = session.exec(select(Sender).where(Sender.channel == channel).order_by(col(Sender.id))).first()
     if sender is None:
@@ -120,16 +122,17 @@ def enqueue_answer(
         content_variables=content_variables,
     )  # fmt: skip
     micros = to_micros(now)
-    expires = min(now + ANSWER_LIFE, until or now + ANSWER_LIFE)
+    due = due_at or now
+    expires = min(due + life, until or due + life)
     row = plain(session).one(
         "INSERT INTO message (dedupe_key, purpose, sender_id, channel, sealed_address, address_blind, household_id, event_id,"
         " step, hop, template_version_id, status, reason, sealed_body, due_at, expires_at, settle_by, attempts, created_at,"
         " updated_at) VALUES (:key, :purpose, :sender, :channel, :address, :blind, :household, :event, '', 0, :version,"
-        " 'planned', '', :body, :now, :expires, :settle, 0, :now, :now) ON CONFLICT DO NOTHING RETURNING id",
+        " 'planned', '', :body, :due, :expires, :settle, 0, :now, :now) ON CONFLICT DO NOTHING RETURNING id",
         key=key or event_key(purpose, event_id or 0), purpose=purpose, sender=sender.id, channel=channel,
         address=sealer.seal("address", address), blind=sealer.blind("address", address), household=household_id,
-        event=event_id, version=version_id, body=sealer.seal("body", freeze(outgoing)), now=micros, expires=to_micros(expires),
-        settle=to_micros(expires + SETTLE),
+        event=event_id, version=version_id, body=sealer.seal("body", freeze(outgoing)), due=to_micros(due), now=micros,
+        expires=to_micros(expires), settle=to_micros(expires + SETTLE),
     )  # fmt: skip
     return None if row is None else int(row[0])
 

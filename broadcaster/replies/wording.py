@@ -33,6 +33,7 @@ class PosterWords:
 @dataclass(frozen=True)
 class BotWords:
     share_button: str
+    news_footer: str
     commands: Mapping[str, str]
 
 
@@ -47,8 +48,10 @@ def shipped_bot() -> BotWords:
     """content/telegram/bot.toml, read once a process; raises `BadInput` naming what is missing."""
     path = content_dir() / "telegram" / "bot.toml"
     data = _toml(path)
-    button = _texts(path, {"share_button": data.get("share_button")}, ("share_button",), "")
-    return BotWords(button["share_button"], _texts(path, data.get("commands"), COMMANDS, "commands"))
+    words = _texts(path, data, ("share_button", "news_footer"), "")
+    return BotWords(
+        words["share_button"], words["news_footer"], _texts(path, data.get("commands"), COMMANDS, "commands")
+    )
 
 
 def read_poster(path: Path) -> PosterWords:

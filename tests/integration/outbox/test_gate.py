@@ -8,6 +8,7 @@ from sqlmodel import select
 from broadcaster.consent.service import stop, suppress
 from broadcaster.outbox.gate import GATE
 from broadcaster.outbox.intent import Opened, Stopped
+from broadcaster.outbox.service import enqueue_answer
 from broadcaster.storage import tables
 from tests import make
 
@@ -235,3 +236,18 @@ def test_a_message_for_three_children_is_made_again_when_one_of_them_is_served(o
     assert outbox.intend(lane, rows)[0].reason == "children_changed"
     again = outbox.lease(lane)
     assert isinstance(outbox.intend(lane, again)[0], Opened)
+
+
+def test_public_news_wait_for_office_hours_and_an_answer_does_not(outbox, db, now):
+    with db.write() as session:
+        for purpose in ("news", "answer"):
+            enqueue_answer(
+                session, db.sealer, channel="whatsapp", address="+6281234500001", text="Halo", event_id=None,
+                household_id=None, now=now, purpose=purpose, key=purpose,
+            )  # fmt: skip
+    lane = outbox.lane()
+    leased = {one.purpose: one for one in outbox.lease(lane)}
+    (closed,) = outbox.intend(lane, [leased["news"]], open_now=False)
+    assert closed.reason == "outside_hours"
+    (opened,) = outbox.intend(lane, [leased["answer"]], open_now=False)
+    assert isinstance(opened, Opened)
