@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
@@ -58,32 +60,28 @@ def answer(request: Request, app: Here, member: Staff, number: int, teks: Annota
 
 @router.post("/kotak-masuk/{number}/sapa")
 def reopen(request: Request, app: Here, member: Staff, number: int) -> Response:
-    return _do(request, app, member, number, "sapa")
+    return _do(request, app, member, number, "sapa", service.reopen)
 
 
 @router.post("/kotak-masuk/{number}/ambil")
 def take(request: Request, app: Here, member: Staff, number: int) -> Response:
-    return _do(request, app, member, number, "ambil")
+    mine = partial(service.assign, username=member.username)
+    return _do(request, app, member, number, "ambil", mine)
 
 
 @router.post("/kotak-masuk/{number}/selesai")
 def close(request: Request, app: Here, member: Staff, number: int) -> Response:
-    return _do(request, app, member, number, "selesai")
+    return _do(request, app, member, number, "selesai", service.close)
 
 
-def _do(request: Request, app: Here, member: Member, number: int, action: str) -> Response:
+def _do(request: Request, app: Here, member: Member, number: int, done: str, verb: Callable[..., object]) -> Response:
     try:
-        if action == "ambil":
-            service.assign(app.db, number, member.username, by=member.username, now=app.now())
-        elif action == "sapa":
-            service.reopen(app.db, number, by=member.username, now=app.now())
-        else:
-            service.close(app.db, number, by=member.username, now=app.now())
+        verb(app.db, number, by=member.username, now=app.now())
     except NotFound:
         raise
     except Refused as refused:
         return _show(request, app, member, number, refused=refused)
-    return RedirectResponse(f"/kotak-masuk/{number}?baru={action}", 303)
+    return RedirectResponse(f"/kotak-masuk/{number}?baru={done}", 303)
 
 
 def _show(
