@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 pytest.importorskip("playwright.sync_api", reason="PAGES NOT TESTED IN A BROWSER: playwright is not installed")
 
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request
 
 from broadcaster.app import App
 from broadcaster.rendering.previews import sample_preview
@@ -22,11 +21,6 @@ from tests.integration.web.serving import PASSWORD, serve
 
 pytestmark = pytest.mark.browser
 
-_ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--disable-features=BackForwardCache",  # pages are no-store anyway; the cache swaps the page a test holds
-]  # fmt: skip
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 900}
 CAMPAIGN = f"/kampanye/{seed.CAMPAIGN}"
@@ -55,17 +49,6 @@ PAGES = (
     f"/hasil/{seed.MEASURED}",
     f"/hasil/{seed.CAMPAIGN}",
 )
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("PAGES NOT TESTED IN A BROWSER: no chromium on the PATH")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 pytest.importorskip("playwright.sync_api", reason="PAGES NOT TESTED IN A BROWSER: playwright is not installed")
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from broadcaster.clock import FixedClock
 from broadcaster.storage import tables
@@ -25,27 +24,11 @@ from tests.integration.web.serving import serve
 
 pytestmark = pytest.mark.browser
 
-_ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--disable-features=BackForwardCache",
-]  # fmt: skip
 PHONE = {"width": 360, "height": 740}
 SOON = 5_000  # milliseconds
 WAITING = "belum terkirim"
 #: Chromium itself notes every 403, 410 and lost line.
 _NOTED = "Failed to load resource"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("PAGES NOT TESTED IN A BROWSER: no chromium on the PATH")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 class Field:
